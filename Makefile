@@ -1,0 +1,319 @@
+# SPDX-License-Identifier: MIT
+#
+# weft's build. `make help` lists what there is to make.
+#
+# Everything that is built lies under build/. The library as it is installed, and what is linked
+# with it, in build/ itself; each other variant of it in a directory of its own, build/VARIANT/,
+# made by a make that this one calls with VARIANT=. Nothing here runs a compiler or pkg-config while
+# the file is read: on a bare system `make deps` comes first, and installs them.
+
+# ---- What may be chosen --------------------------------------------------------------------------
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+ifeq ($(origin CXX),default)
+CXX := g++
+endif
+CLANG    ?= clang
+CFLAGS   ?= -O2 -g
+LDFLAGS  ?=
+JEMALLOC ?= 1# 0: the C library's malloc
+WERROR   ?= 0# 1: warnings are errors
+VARIANT  ?=
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+LIBDIR   ?= $(PREFIX)/lib
+V        ?= 0# 1: show the commands
+
+VERSION := 0.1.0
+SONAME  := libweft.so.0
+
+# ---- Variants ------------------------------------------------------------------------------------
+# test: for the unit tests; allocations can be made to fail. The others: the same under a checker,
+# without jemalloc, with the unit tests built against tests/run/ instead of Criterion.
+
+B := build$(VARIANT:%=/%)
+
+variant_test     :=
+variant_asan     := -fsanitize=address -fno-omit-frame-pointer
+variant_tsan     := -fsanitize=thread
+variant_ubsan    := -fsanitize=undefined -fno-sanitize-recover=all
+variant_valgrind := -DWEFT_VALGRIND=1
+
+CHECKERS := asan tsan ubsan valgrind
+CHECKER  := $(filter $(CHECKERS),$(VARIANT))
+
+# ---- Flags ---------------------------------------------------------------------------------------
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+            -Wformat=2 -Wvla $(if $(filter 1,$(WERROR)),-Werror)
+# -fexceptions: a WEFT_WITH block is undone when its thread is cancelled.
+COMMON   := -std=gnu11 -D_GNU_SOURCE= $(WARNINGS) $(CFLAGS) -fexceptions -pthread -Iinclude \
+            $(variant_$(VARIANT)) $(if $(VARIANT),-DWEFT_TEST_HOOKS=1) \
+            $(if $(filter 1,$(JEMALLOC)),-DWEFT_JEMALLOC=1)
+# One set of objects for both libraries: hidden, bound within the library, thread-locals at a fixed
+# offset. It costs the static one nothing.
+LIB_FLAGS := $(COMMON) -Wwrite-strings -I. -fPIC -fvisibility=hidden -fno-semantic-interposition \
+             -ftls-model=initial-exec
+LIBS := $(if $(filter 1,$(JEMALLOC)),-ljemalloc) -pthread
+
+compile = @mkdir -p $(@D); $(call say,CC) $(CC) -MMD -MP -c
+link    = @mkdir -p $(@D); $(call say,LD) $(CC) $(LDFLAGS)
+ifeq ($(V),1)
+say = set -x;
+else
+say = echo "  $(1)  $@";
+endif
+
+# ---- The library ---------------------------------------------------------------------------------
+
+SOURCES := $(wildcard context/*.c pool/*.c pool/*.S)
+OBJECTS := $(SOURCES:%=$(B)/obj/%.o)
+
+submake = $(MAKE) --no-print-directory
+
+.DEFAULT_GOAL := all
+.PHONY: all help FORCE
+.DELETE_ON_ERROR:
+
+all: $(B)/libweft.a $(B)/libweft.so  ## the library, static and shared
+
+$(B)/libweft.a: $(OBJECTS)
+	@mkdir -p $(@D); $(call say,AR) rm -f $@; ar rcs $@ $(OBJECTS)
+
+# nodelete: its workers run its code.
+$(B)/libweft.so: $(OBJECTS) weft.map
+	$(link) $(CFLAGS) $(variant_$(VARIANT)) -shared -Wl,-soname,$(SONAME) \
+	    -Wl,--version-script,weft.map \
+	    -Wl,-z,defs,-z,relro,-z,now,-z,nodelete \
+	    $(OBJECTS) $(LIBS) -o $@
+	@ln -sf $(@F) $(@D)/$(SONAME)
+
+$(B)/obj/%.c.o: %.c $(B)/flags
+	$(compile) $(LIB_FLAGS) $< -o $@
+
+$(B)/obj/%.S.o: %.S $(B)/flags
+	$(compile) $(LIB_FLAGS) $< -o $@
+
+# What was built with other flags, or from other sources, is built again.
+$(B)/flags: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(CC) $(LIB_FLAGS) $(LDFLAGS) $(LIBS)' '$(SOURCES)' >$@.now
+	@cmp -s $@.now $@ || cp $@.now $@
+
+-include $(wildcard $(B)/obj/*/*.d $(B)/obj/*/*/*.d $(B)/*.d $(B)/*/*.d)
+
+# ---- Test programs -------------------------------------------------------------------------------
+# unit: a Criterion program a file, which may open private headers. stress, examples: plain programs
+# on the public headers alone; exit 0, 1, or 77 for skipped. selftest: what a checker must find.
+
+names    = $(patsubst tests/%.c,$(B)/%,$(wildcard tests/$(1)/*.c))
+UNIT     := $(call names,unit)
+STRESS   := $(call names,stress)
+EXAMPLES := $(patsubst %.c,$(B)/%,$(wildcard examples/*.c))
+
+selftest_test     := outcomes
+selftest_asan     := outcomes leak read
+selftest_tsan     := outcomes race
+selftest_ubsan    := outcomes overflow
+selftest_valgrind := outcomes leak read
+SELFTEST := $(addprefix $(B)/selftest/,$(selftest_$(VARIANT)))
+
+ifeq ($(CHECKER),)
+RUNNER_FLAGS :=
+RUNNER       := -lcriterion
+else
+RUNNER_FLAGS := -Itests/run
+RUNNER       := $(B)/run.o
+$(UNIT) $(SELFTEST): $(B)/run.o
+endif
+
+program = $(link) -MMD -MP $(COMMON) $(1) $< $(2) $(B)/libweft.a $(LIBS) -lm -o $@
+
+$(B)/unit/%: tests/unit/%.c $(B)/libweft.a $(B)/flags
+	$(call program,-I. $(RUNNER_FLAGS),$(RUNNER))
+
+# It loads the shared library beside it; under a checker it is skipped.
+ifeq ($(CHECKER),)
+$(B)/unit/context_copies: $(B)/libweft.so
+endif
+
+$(B)/selftest/%: tests/run/selftest/%.c $(B)/libweft.a $(B)/flags
+	$(call program,$(RUNNER_FLAGS),$(RUNNER))
+
+$(B)/stress/%: tests/stress/%.c $(B)/libweft.a $(B)/flags
+	$(call program)
+
+# Linked only with those that use it.
+EXAMPLE_LIBS := -Wl,--as-needed -lsqlite3 -Wl,--no-as-needed
+
+$(B)/examples/%: examples/%.c $(B)/libweft.a $(B)/flags
+	$(call program,,$(EXAMPLE_LIBS))
+
+.PHONY: examples
+examples:  ## the programs of examples/, into build/examples
+	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_examples)'
+	@+$(submake) $(EXAMPLES)
+
+$(B)/run.o: tests/run/run.c $(B)/flags
+	$(compile) $(COMMON) -Itests/run $< -o $@
+
+# ---- Checks --------------------------------------------------------------------------------------
+# tests/run/suite runs programs, shows each, adds up their counts, and fails if any failed.
+
+HOUSE_CHECKS := tests/check-house tests/compile/run tests/install/run tests/compare/run
+
+.PHONY: check check-all check-house suite unit-programs $(addprefix check-,$(CHECKERS))
+
+check:  ## build everything, run all tests, print the counts
+	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_check) $(DEPS_compare)'
+	@+$(submake) VARIANT=test unit-programs
+	@+$(submake) check-all
+
+check-all: all $(STRESS) $(EXAMPLES) $(B)/perf/weft-compare $(B)/perf/compare-parts
+	@MAKE='$(MAKE_COMMAND)' CC='$(CC)' CXX='$(CXX)' CLANG='$(CLANG)' LIBS='$(LIBS)' \
+	    tests/run/suite check build/log \
+	    $(addprefix build/test/selftest/,$(selftest_test)) $(UNIT:build/%=build/test/%) \
+	    $(STRESS) $(EXAMPLES) $(HOUSE_CHECKS)
+
+$(addprefix check-,$(CHECKERS)): check-%:  ## the tests under a checker
+	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_$*)'
+	@+$(submake) VARIANT=$* JEMALLOC=0 $(if $(filter tsan,$*),CC=$(CLANG)) suite
+
+unit-programs: $(SELFTEST) $(UNIT)
+
+suite: unit-programs $(STRESS)
+	@tests/run/suite $(VARIANT) $(B)/log $(SELFTEST) $(UNIT) $(STRESS)
+
+check-house:  ## the floors of the house and the tags of the atomics
+	@tests/check-house
+
+# ---- Lint ----------------------------------------------------------------------------------------
+
+C_FILES := $(wildcard include/weft/*.h context/*.[ch] pool/*.[ch] examples/*.[ch] perf/*.[ch] \
+             perf/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
+LINT_LIB     := $(filter context/%.c pool/%.c perf/%.c examples/%.c,$(C_FILES))
+LINT_TESTS   := $(filter-out tests/run/selftest/% tests/compile/%,$(filter tests/%.c,$(C_FILES)))
+LINT_FLAGS   := -std=gnu11 -D_GNU_SOURCE= -Iinclude -I.
+LINT_T_FLAGS := $(LINT_FLAGS) -Itests/run -DWEFT_TEST_HOOKS=1
+
+cppcheck = cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
+           --inline-suppr --suppress=missingIncludeSystem --suppress=allocaCalled \
+           $(filter -I% -D%,$(2)) $(1)
+# What it finds goes to standard output; the other is a count of what it was told not to find.
+tidy     = clang-tidy --quiet $(1) -- $(2) 2>build/tidy.log
+
+.PHONY: lint format
+lint:  ## clang-format, cppcheck and clang-tidy
+	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_check) $(DEPS_compare) $(DEPS_lint)'
+	@mkdir -p build
+	@echo "  clang-format"; clang-format --dry-run -Werror $(C_FILES)
+	@echo "  cppcheck"; $(call cppcheck,$(LINT_LIB),$(LINT_FLAGS))
+	@echo "  cppcheck, tests"; $(call cppcheck,$(LINT_TESTS),$(LINT_T_FLAGS))
+	@echo "  clang-tidy"; $(call tidy,$(LINT_LIB),$(LINT_FLAGS))
+	@echo "  clang-tidy, tests"; $(call tidy,$(LINT_TESTS),$(LINT_T_FLAGS))
+
+format:  ## lay out the sources as lint wants them
+	clang-format -i $(C_FILES)
+
+# ---- Comparison and benchmarks -------------------------------------------------------------------
+
+PERF_LIBS := -Wl,--as-needed -lsqlite3 -ljansson -lxxhash
+
+.PHONY: compare perf perf-count
+compare:  ## on real files and a real database: thread-local against task-local
+	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_compare)'
+	@+$(submake) build/perf/weft-compare
+	build/perf/weft-compare $(ARGS)
+
+perf:  ## the benchmarks; ARGS=... goes to weft-perf
+	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_perf)'
+	@+$(submake) build/perf/weft-perf build/perf/weft-perf-shared
+	build/perf/weft-perf $(ARGS)
+	$(if $(ARGS),,build/perf/weft-perf-shared var shared)
+
+perf-count:  ## instructions of the fast paths, counted by callgrind
+	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_count)'
+	@+$(submake) build/perf/weft-count
+	perf/count/run build/perf/weft-count
+
+perf_program = $(link) $(COMMON) $(filter %.o %.a,$^) $(PERF_LIBS) $(LIBS) -lm -o $@
+perf_objects = $(patsubst %,$(B)/obj/%.o,$(wildcard $(1)))
+
+$(B)/perf/weft-compare: $(call perf_objects,perf/compare/*.c) $(B)/libweft.a
+	$(perf_program)
+
+# The same but for main(), which is that of the tests.
+$(B)/perf/compare-parts: $(filter-out %/main.c.o,$(call perf_objects,perf/compare/*.c)) \
+    $(B)/obj/tests/compare/parts.c.o $(B)/libweft.a
+	$(perf_program)
+
+$(B)/obj/tests/compare/%.c.o: tests/compare/%.c $(B)/flags
+	$(compile) $(COMMON) -I. $< -o $@
+
+$(B)/perf/weft-perf: $(call perf_objects,perf/bench/*.c) $(B)/libweft.a
+	$(perf_program)
+
+$(B)/perf/weft-perf-shared: PERF_LIBS += -L$(B) -lweft -Wl,-rpath,'$$ORIGIN/..'
+$(B)/perf/weft-perf-shared: $(call perf_objects,perf/bench/*.c) $(B)/libweft.so
+	$(perf_program)
+
+$(B)/perf/weft-count: $(call perf_objects,perf/count/*.c) $(B)/libweft.a
+	$(perf_program)
+
+$(B)/obj/perf/%.c.o: perf/%.c $(B)/flags
+	$(compile) $(COMMON) $< -o $@
+
+# ---- Installing ----------------------------------------------------------------------------------
+
+HEADERS := $(wildcard include/weft/*.h)
+
+.PHONY: install uninstall
+install: all  ## PREFIX=/usr/local, LIBDIR=PREFIX/lib, DESTDIR=
+	install -d $(DESTDIR)$(PREFIX)/include/weft $(DESTDIR)$(LIBDIR)/pkgconfig
+	install -m 644 $(HEADERS) $(DESTDIR)$(PREFIX)/include/weft
+	install -m 644 build/libweft.a $(DESTDIR)$(LIBDIR)
+	install -m 644 build/libweft.so $(DESTDIR)$(LIBDIR)/libweft.so.$(VERSION)
+	ln -sf libweft.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libweft.so
+	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(LIBS)|' \
+	    weft.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/weft.pc
+	chmod 644 $(DESTDIR)$(LIBDIR)/pkgconfig/weft.pc
+	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/weft/LICENSE
+	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || ldconfig
+
+uninstall:  ## takes away what install put there
+	rm -rf $(DESTDIR)$(PREFIX)/include/weft $(DESTDIR)$(PREFIX)/share/doc/weft
+	rm -f $(DESTDIR)$(LIBDIR)/libweft.a $(DESTDIR)$(LIBDIR)/libweft.so* \
+	    $(DESTDIR)$(LIBDIR)/pkgconfig/weft.pc
+
+# ---- What Debian has to give ---------------------------------------------------------------------
+
+DEPS_build    := gcc libc6-dev $(if $(filter 1,$(JEMALLOC)),libjemalloc-dev)
+DEPS_check    := g++ clang libblocksruntime-dev libcriterion-dev pkg-config jq libxml2-utils
+DEPS_compare  := libsqlite3-dev libjansson-dev libxxhash-dev
+DEPS_examples := libsqlite3-dev
+DEPS_perf     := libjansson-dev
+DEPS_count    := valgrind
+DEPS_lint     := clang-format clang-tidy cppcheck
+DEPS_asan     := llvm
+DEPS_tsan     := clang libclang-rt-dev llvm
+DEPS_ubsan    := llvm
+DEPS_valgrind := valgrind libc6-dbg
+DEPS := $(sort $(foreach d,build check compare examples perf lint $(CHECKERS),$(DEPS_$(d))))
+
+.PHONY: deps
+deps:  ## install what is missing from Debian, if root; else say what would
+	@.ci/deps $(DEPS)
+
+# ---- The rest ------------------------------------------------------------------------------------
+
+.PHONY: clean
+clean:  ## build/ goes
+	rm -rf build
+
+help:  ## this list
+	@awk -F ':.*## *' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
+	@echo "  make check-CHECKER    the same tests under each of: $(CHECKERS)"
+	@echo "Variables: CC CFLAGS JEMALLOC=0 WERROR=1 V=1 PREFIX DESTDIR LIBDIR ARGS"

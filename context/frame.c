@@ -1,0 +1,525 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The current frame: get, set and reset in it, entering and leaving frames, references to contexts.
+ *
+ * A frame owns one reference to its context. While that is the only one (with what the thread's own
+ * bank holds), sets edit the context in place; as soon as anybody else has a reference, the next
+ * set makes a copy first. So a capture freezes the context by nothing but being there.
+ *
+ * A change is made visible before anything that it displaced is given back, because giving back may
+ * run release functions, which may get and set.
+ *
+ * Pairings
+ *  K1  a reference is given back (release) -> the last one frees (acquire)
+ *  K2  a reference is given back (release) -> the only owner left edits in place (acquire)
+ */
+#include "map.h"
+#include "memory.h"
+#include "thread.h"
+#include "var.h"
+
+enum { BATCH = 1024 }; /* references that the bank takes from the shared count at a time */
+
+#define likely(x)   __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+static atomic_uint_least64_t frame_ids = 1;
+
+/* ---- references ---- */
+
+void weft__context_settle(void)
+{
+        struct weft__thread *t = &weft__thread;
+        size_t n = t->bank.count;
+        if (!n)
+                return;
+        t->bank.count = 0;
+        /* K1: both sides in one; K2 -> */
+        if (atomic_fetch_sub_explicit(&t->bank.context->refs, n, memory_order_acq_rel) == n) {
+                weft__map_destroy(t->bank.context);
+                weft__cells_release();
+        }
+}
+
+/* The bank may hold a context with cells only while it is the current one. */
+static void settle_unless_current(struct weft__thread *t)
+{
+        if (t->bank.count && t->bank.context != t->frame.context && t->bank.context->cells)
+                weft__context_settle();
+}
+
+/* Where the bank does not take them as it is. */
+static __attribute__((noinline)) void put_slowly(weft_context *c, size_t n)
+{
+        struct weft__thread *t = &weft__thread;
+        if (t->bank.count && t->bank.context == c) {
+                n += t->bank.count;
+                t->bank.count = 0;
+        }
+        /* K1: acquire; nobody else has a reference, so nobody can take one */
+        if (atomic_load_explicit(&c->refs, memory_order_acquire) == n) {
+                weft__map_destroy(c);
+                weft__cells_release();
+        } else if (!c->cells && (likely(t->life == WEFT__LIVE) || weft__thread_enlist() == 0)) {
+                if (t->bank.count)
+                        weft__context_settle();
+                t->bank.context = c;
+                t->bank.count = n;
+        } else if (atomic_fetch_sub_explicit(&c->refs, n, memory_order_acq_rel) == n) { /* K1, K2 */
+                weft__map_destroy(c);
+                weft__cells_release();
+        }
+}
+
+void weft__context_put(weft_context *c, size_t n)
+{
+        struct weft__thread *t = &weft__thread;
+        size_t banked = t->bank.count;
+        /* relaxed: if it is the last one after all, it goes when the bank is settled */
+        if (likely(banked && t->bank.context == c && !c->cells &&
+                   atomic_load_explicit(&c->refs, memory_order_relaxed) != n + banked))
+                t->bank.count = n + banked;
+        else
+                put_slowly(c, n);
+}
+
+/* Take a reference to c where the bank has none to spare. */
+static weft_context *ref_shared(struct weft__thread *t, weft_context *c)
+{
+        size_t n = 1;
+        if (c == t->frame.context && weft__thread_enlist() == 0) {
+                if (t->bank.context != c)
+                        weft__context_settle();
+                t->bank.context = c;
+                t->bank.count += BATCH;
+                n += BATCH;
+        }
+        /* relaxed: the caller has a reference, so the context is there already */
+        atomic_fetch_add_explicit(&c->refs, n, memory_order_relaxed);
+        return c;
+}
+
+weft_context *weft_context_ref(weft_context *c)
+{
+        struct weft__thread *t = &weft__thread;
+        if (!c)
+                return NULL;
+        if (likely(t->bank.context == c && t->bank.count > 1)) {
+                t->bank.count--;
+                return c;
+        }
+        return ref_shared(t, c);
+}
+
+weft_context *weft_context_unref(weft_context *c)
+{
+        struct weft__thread *t = &weft__thread;
+        if (!c)
+                return NULL;
+        if (likely(t->bank.context == c && t->bank.count)) {
+                t->bank.count++;
+                return NULL;
+        }
+        /* K1: both sides in one; K2 -> */
+        if (atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) == 1) {
+                weft__map_destroy(c);
+                weft__cells_release();
+        }
+        return NULL;
+}
+
+weft_context *weft_context_capture(void)
+{
+        return weft_context_ref(weft__thread.frame.context);
+}
+
+weft_context *weft_context_empty(void)
+{
+        return NULL;
+}
+
+/* ---- look-up ---- */
+
+static __attribute__((noinline)) void *get_slowly(const weft_var *var, uint32_t key)
+{
+        void *raw = weft__map_find(weft__thread.frame.context, key);
+        return raw == WEFT__UNSET ? var->fallback : weft__map_value(key, raw);
+}
+
+void *weft_get(const weft_var *var)
+{
+        const weft_context *c = weft__thread.frame.context;
+        uint32_t key = weft__var_key(var);
+        if (unlikely(!c || key >= WEFT__NEAR)) /* empty, far, or kept */
+                return get_slowly(var, key);
+        void *raw = c->slot[key];
+        return likely(raw != WEFT__UNSET) ? raw : var->fallback;
+}
+
+int weft_context_lookup(const weft_context *c, const weft_var *var, void **ret_value)
+{
+        if (!var || !ret_value)
+                return -EINVAL;
+        uint32_t key = weft__var_key(var);
+        void *raw = weft__map_find(c, key);
+        if (raw == WEFT__UNSET)
+                return -ENOENT;
+        *ret_value = weft__map_value(key, raw);
+        return 0;
+}
+
+int weft_lookup(const weft_var *var, void **ret_value)
+{
+        return weft_context_lookup(weft__thread.frame.context, var, ret_value);
+}
+
+/* ---- set and reset ---- */
+
+static void frame_show(struct weft__thread *t, weft_context *c)
+{
+        weft__signal_fence(); /* a handler sees the context whole */
+        t->frame.context = c;
+        weft__signal_fence(); /* and the old one is given back afterwards */
+}
+
+/* Put raw into key's slot of the frame's context; *ret_old, and what it owns, is the caller's. */
+static int frame_exchange_slot(struct weft__thread *t, uint32_t key, void *raw, void **ret_old)
+{
+        weft_context *c = t->frame.context;
+        if (c && weft__sole_owner(t, c)) {
+                if (!weft__map_prepare(c, key))
+                        return -ENOMEM;
+                *ret_old = weft__map_exchange(c, key, raw);
+                return 0;
+        }
+        weft_context *copy = weft__map_copy(c);
+        if (!copy)
+                return -ENOMEM;
+        if (!weft__map_prepare(copy, key)) {
+                weft__map_destroy(copy); /* no cell goes with it: c holds them all */
+                return -ENOMEM;
+        }
+        *ret_old = weft__map_exchange(copy, key, raw);
+        frame_show(t, copy);
+        if (c)
+                weft__context_put(c, 1);
+        return 0;
+}
+
+static uint64_t frame_id(struct weft__thread *t)
+{
+        enum { IDS = 1 << 16 };
+        if (likely(t->frame.id))
+                return t->frame.id;
+        if (t->next_frame_id == t->end_frame_id) {
+                /* relaxed: only the number counts */
+                t->next_frame_id = atomic_fetch_add_explicit(&frame_ids, IDS, memory_order_relaxed);
+                t->end_frame_id = t->next_frame_id + IDS;
+        }
+        return t->frame.id = t->next_frame_id++;
+}
+
+static struct weft__cell *cell_new(const weft_var *var, void *value)
+{
+        struct weft__cell *cell = weft__alloc(sizeof(*cell));
+        if (!cell)
+                return NULL;
+        atomic_init(&cell->refs, 1);
+        cell->value = value;
+        cell->release = var->release;
+        cell->next = NULL;
+        return cell;
+}
+
+/* What goes into a slot for value: the value itself, or a cell around it. */
+static int raw_new(const weft_var *var, uint32_t key, void *value, void **ret_raw)
+{
+        if (!(key & WEFT__KEPT)) {
+                *ret_raw = value;
+                return 0;
+        }
+        struct weft__cell *cell = cell_new(var, value);
+        if (!cell)
+                return -ENOMEM;
+        *ret_raw = cell;
+        return 0;
+}
+
+static __attribute__((noinline)) int set_slowly(weft_var *var, void *value, weft_token *ret_token)
+{
+        struct weft__thread *t = &weft__thread;
+        int r = weft__thread_enlist();
+        if (r < 0)
+                return r;
+        uint32_t key = weft__var_enlist(var);
+        if (!key)
+                return -ENOMEM;
+        void *raw, *old;
+        r = raw_new(var, key, value, &raw);
+        if (r < 0)
+                return r;
+        r = frame_exchange_slot(t, key, raw, &old);
+        if (r < 0) {
+                if (key & WEFT__KEPT)
+                        weft__free(raw, sizeof(struct weft__cell));
+                return r;
+        }
+        if (ret_token)
+                *ret_token = (weft_token){old, frame_id(t), key};
+        if (var->retain)
+                var->retain(value);
+        if (!ret_token)
+                weft__map_discard(key, old);
+        weft__cells_release();
+        return 0;
+}
+
+int weft_set(weft_var *var, void *value, weft_token *ret_token)
+{
+        struct weft__thread *t = &weft__thread;
+        weft_context *c = t->frame.context;
+        if (unlikely(!var))
+                return -EINVAL;
+        uint32_t key = weft__var_key(var);
+        /* A near, plain var (key 0, never set, is not) in a context that is nobody else's. */
+        if (unlikely(key - 1 >= WEFT__NEAR - 1 || !c || !weft__sole_owner(t, c)))
+                return set_slowly(var, value, ret_token);
+        void *old = c->slot[key];
+        c->slot[key] = value;
+        c->count += old == WEFT__UNSET;
+        if (ret_token)
+                *ret_token = (weft_token){old, frame_id(t), key};
+        return 0;
+}
+
+/* Leave an empty map for the empty context. */
+static void frame_trim(struct weft__thread *t)
+{
+        weft_context *c = t->frame.context;
+        if (c && c->count == 0) {
+                frame_show(t, NULL);
+                weft__context_put(c, 1);
+        }
+}
+
+int weft_reset(weft_var *var, weft_token *token)
+{
+        struct weft__thread *t = &weft__thread;
+        if (unlikely(!var || !token))
+                return -EINVAL;
+        uint32_t key = token->weft__key;
+        if (unlikely(!key))
+                return -EALREADY;
+        if (unlikely(key != weft__var_key(var)))
+                return -EINVAL;
+        if (unlikely(token->weft__frame != t->frame.id))
+                return -EPERM;
+
+        void *displaced;
+        int r = frame_exchange_slot(t, key, token->weft__old, &displaced);
+        if (r < 0)
+                return r;
+        token->weft__key = 0;
+        frame_trim(t);
+        weft__map_discard(key, displaced);
+        weft__cells_release();
+        return 0;
+}
+
+int weft_token_old(const weft_token *token, void **ret_value)
+{
+        if (!token || !ret_value)
+                return -EINVAL;
+        if (!token->weft__key)
+                return -EALREADY;
+        if (token->weft__old == WEFT__UNSET)
+                return -ENOENT;
+        *ret_value = weft__map_value(token->weft__key, token->weft__old);
+        return 0;
+}
+
+void weft_token_drop(weft_token *token)
+{
+        if (!token || !token->weft__key)
+                return;
+        uint32_t key = token->weft__key;
+        token->weft__key = 0;
+        weft__map_discard(key, token->weft__old);
+        weft__cells_release();
+}
+
+struct weft__with weft__with_begin(weft_var *var, void *value)
+{
+        struct weft__with with = {.var = var, .once = 1};
+        if (weft_set(var, value, &with.token) < 0)
+                with.var = NULL;
+        return with;
+}
+
+void weft__with_end(struct weft__with *with)
+{
+        if (!with->var)
+                return;
+        /* Without memory for the undo (the context was captured inside the block) the binding
+         * stays, and what it displaced is given up. A token that was made in another frame is no
+         * undo either. */
+        if (weft_reset(with->var, &with->token) < 0)
+                weft_token_drop(&with->token);
+}
+
+/* ---- frames ---- */
+
+__attribute__((noinline)) weft__frame weft__frame_enter(weft_context *context)
+{
+        struct weft__thread *t = &weft__thread;
+        weft__frame earlier = t->frame;
+        frame_show(t, context);
+        t->frame.id = 0;
+        settle_unless_current(t);
+        return earlier;
+}
+
+/* Back to an earlier frame. What the release functions of this one set, they set in that one. */
+static inline void frame_leave(struct weft__thread *t, weft__frame earlier)
+{
+        weft_context *c = t->frame.context;
+        frame_show(t, earlier.context);
+        t->frame.id = earlier.id;
+        if (c)
+                weft__context_put(c, 1);
+        settle_unless_current(t);
+}
+
+/* Release functions of a task that ended have bound something in the frame of its worker. That one
+ * was empty, and stays so, or a worker would take it from task to task. Bounded, since a release
+ * function may bind anew whenever it is called. */
+static void frame_empty(struct weft__thread *t)
+{
+        enum { ROUNDS = 8 };
+        for (int i = 0; i < ROUNDS && t->frame.context; i++) {
+                weft_context *c = t->frame.context;
+                frame_show(t, NULL);
+                weft__context_put(c, 1);
+        }
+}
+
+__attribute__((noinline)) void weft__frame_leave(weft__frame earlier)
+{
+        struct weft__thread *t = &weft__thread;
+        frame_leave(t, earlier);
+        if (unlikely(!earlier.context && t->frame.context))
+                frame_empty(t);
+}
+
+__attribute__((noinline)) weft__frame weft__frame_exchange(weft__frame next)
+{
+        struct weft__thread *t = &weft__thread;
+        weft__frame previous = t->frame;
+        frame_show(t, next.context);
+        t->frame.id = next.id;
+        settle_unless_current(t);
+        return previous;
+}
+
+weft_context *weft_context_swap(weft_context *next)
+{
+        struct weft__thread *t = &weft__thread;
+        weft_context *previous = t->frame.context;
+        if (weft__thread_enlist() == -ESHUTDOWN)
+                return weft_context_unref(next);
+        frame_show(t, next);
+        settle_unless_current(t);
+        return previous;
+}
+
+/* Not inlined, so that no thread-local's address lives across fn, which may switch stacks. */
+static __attribute__((noinline)) void leave(weft__frame *earlier)
+{
+        frame_leave(&weft__thread, *earlier);
+}
+
+int weft_context_run(weft_context *context, weft_fn *fn, void *arg, weft_context **ret_after)
+{
+        if (!fn)
+                return -EINVAL;
+        /* Left by the clean-up, so that an exception or a cancelled thread leaves it too. */
+        __attribute__((cleanup(leave), unused)) weft__frame earlier =
+            weft__frame_enter(weft_context_ref(context));
+        int r = fn(arg);
+        if (ret_after)
+                *ret_after = weft_context_capture();
+        return r;
+}
+
+/* ---- whole contexts ---- */
+
+int weft_context_with(weft_context *context, weft_var *var, void *value, weft_context **ret)
+{
+        if (!var || !ret)
+                return -EINVAL;
+        int r = weft__context_usable();
+        if (r < 0)
+                return r;
+        uint32_t key = weft__var_enlist(var);
+        weft_context *c = key ? weft__map_copy(context) : NULL;
+        if (!c)
+                return -ENOMEM;
+        void *raw;
+        if (!weft__map_prepare(c, key) || raw_new(var, key, value, &raw) < 0) {
+                weft__map_destroy(
+                    c); /* no cell goes with it: the caller's context holds them all */
+                return -ENOMEM;
+        }
+        weft__map_discard(key, weft__map_exchange(c, key, raw));
+        if (var->retain)
+                var->retain(value);
+        *ret = c;
+        return 0;
+}
+
+struct each {
+        int (*visit)(const weft_var *var, void *value, void *arg);
+        void *arg;
+};
+
+static int each_binding(uint32_t key, void *raw, void *arg)
+{
+        const struct each *each = arg;
+        const weft_var *var = weft__var_of(key);
+        return var ? each->visit(var, weft__map_value(key, raw), each->arg) : 0;
+}
+
+int weft_context_foreach(const weft_context *context,
+                         int (*visit)(const weft_var *var, void *value, void *arg), void *arg)
+{
+        struct each each = {visit, arg};
+        return visit ? weft__map_walk(context, each_binding, &each) : -EINVAL;
+}
+
+static int count_binding(uint32_t key, void *raw, void *arg)
+{
+        (void)raw;
+        *(size_t *)arg += weft__var_of(key) != NULL;
+        return 0;
+}
+
+size_t weft_context_size(const weft_context *context)
+{
+        size_t n = 0;
+        weft__map_walk(context, count_binding, &n);
+        return n;
+}
+
+static int differs(uint32_t key, void *raw, void *other)
+{
+        if (!weft__var_of(key))
+                return 0;
+        void *its = weft__map_find(other, key);
+        return its == WEFT__UNSET || weft__map_value(key, its) != weft__map_value(key, raw);
+}
+
+bool weft_context_equal(const weft_context *a, const weft_context *b)
+{
+        return a == b || (weft_context_size(a) == weft_context_size(b) &&
+                          !weft__map_walk(a, differs, (void *)b));
+}

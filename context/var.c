@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The registry of vars: a growing table that is read and extended without a lock, so that neither a
+ * fork nor a signal can find it held.
+ *
+ * Chunk k has 16 << k entries and never moves; an entry is NULL before its var is there and after
+ * the var was retired.
+ *
+ * Pairings
+ *  V1  a chunk's address is published (release, by compare-and-swap) -> found (acquire): its zeroes
+ *  V2  an entry is stored (release) -> read (acquire): the var's own fields
+ *  V3  a var's key is stored (release) -> read (acquire): its entry, so that no thread can bind by
+ *      a key and then not find the var
+ */
+#include "var.h"
+
+#include "internal.h"
+#include "map.h"
+
+enum { FIRST_BITS = 4, CHUNKS = 24 };
+
+static _Atomic(_Atomic(const weft_var *) *) chunks[CHUNKS];
+static atomic_uint ids = 1;
+
+static unsigned chunk_of(uint32_t id, uint32_t *ret_at)
+{
+        uint32_t place = id - 1 + (1u << FIRST_BITS);
+        unsigned top = 31 - (unsigned)__builtin_clz(place);
+        *ret_at = place - (1u << top);
+        return top - FIRST_BITS;
+}
+
+/* The entry of an id, with its chunk made now if it has none. */
+static _Atomic(const weft_var *) *entry_make(uint32_t id)
+{
+        uint32_t at;
+        unsigned k = chunk_of(id, &at);
+        if (k >= CHUNKS)
+                return NULL;
+        /* V1 -> */
+        _Atomic(const weft_var *) *chunk = atomic_load_explicit(&chunks[k], memory_order_acquire);
+        if (chunk)
+                return &chunk[at];
+        size_t size = (sizeof(*chunk) << FIRST_BITS) << k;
+        _Atomic(const weft_var *) *mine = weft__alloc_zeroed(size);
+        if (!mine)
+                return NULL;
+        /* -> V1; on failure the acquire side of somebody else's */
+        if (atomic_compare_exchange_strong_explicit(&chunks[k], &chunk, mine, memory_order_acq_rel,
+                                                    memory_order_acquire))
+                return &mine[at];
+        weft__free(mine, size);
+        return &chunk[at];
+}
+
+uint32_t weft__var_enlist(weft_var *var)
+{
+        uint32_t key = weft__var_key(var);
+        if (key)
+                return key;
+
+        /* relaxed: an id is only a number; V1 and V2 order what lies behind it */
+        uint32_t id = atomic_load_explicit(&ids, memory_order_relaxed);
+        _Atomic(const weft_var *) *entry;
+        do {
+                entry = entry_make(id);
+                if (!entry)
+                        return 0;
+        } while (!atomic_compare_exchange_weak_explicit(
+            &ids, &id, id + 1, memory_order_relaxed, memory_order_relaxed)); /* relaxed: as above */
+        atomic_store_explicit(entry, var, memory_order_release);             /* V2 -> */
+
+        uint32_t mine = id | (var->retain || var->release ? WEFT__KEPT : 0);
+        if (__atomic_compare_exchange_n(&var->weft__key, &key, mine, false, __ATOMIC_RELEASE,
+                                        __ATOMIC_ACQUIRE)) /* V3 -> */
+                return mine;
+        /* Two threads set the var for the first time at once; the other's id stands. */
+        atomic_store_explicit(entry, NULL, memory_order_release); /* V2 -> */
+        return key;
+}
+
+const weft_var *weft__var_of(uint32_t key)
+{
+        uint32_t at;
+        unsigned k = chunk_of(key & ~WEFT__KEPT, &at);
+        /* -> V1, -> V2: a bound id has a chunk */
+        _Atomic(const weft_var *) *chunk = atomic_load_explicit(&chunks[k], memory_order_acquire);
+        return atomic_load_explicit(&chunk[at], memory_order_acquire);
+}
+
+void weft_var_fini(weft_var *var)
+{
+        if (!var || !var->weft__key)
+                return;
+        uint32_t at;
+        unsigned k = chunk_of(var->weft__key & ~WEFT__KEPT, &at);
+        /* -> V1 */
+        _Atomic(const weft_var *) *chunk = atomic_load_explicit(&chunks[k], memory_order_acquire);
+        atomic_store_explicit(&chunk[at], NULL, memory_order_release); /* V2 -> */
+        /* relaxed: no use of the var may race with this */
+        __atomic_store_n(&var->weft__key, 0, __ATOMIC_RELAXED);
+}

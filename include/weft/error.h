@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Errors: how weft's functions fail, and the names and messages of what they return.
+ *
+ * A function that can fail returns 0 or more for success and a negative errno for failure; it never
+ * sets errno. An argument whose name begins with ret_ is written only on success. The table below
+ * is complete: weft itself returns no other code. What a task's own function returns (0 or more for
+ * a result, a negative errno for failure) is handed through untouched.
+ */
+#ifndef WEFT_ERROR_H
+#define WEFT_ERROR_H
+
+#include <errno.h>
+
+#if defined(__cplusplus)
+#define WEFT_BEGIN_DECLS extern "C" {
+#define WEFT_END_DECLS   }
+#else
+#define WEFT_BEGIN_DECLS
+#define WEFT_END_DECLS
+#endif
+
+#define WEFT_API __attribute__((visibility("default")))
+
+/* One line an error: X(code, message). */
+#define WEFT_ERRORS(X)                                                                             \
+        X(EPERM, "it belongs to another frame, task or holder: use it where it was made")          \
+        X(ENOENT, "the variable is not set in this context")                                       \
+        X(E2BIG, "the options are of a newer weft, and use a field that this one does not know")   \
+        X(EBADF, "the file descriptor is not open, or was closed while it was waited for")         \
+        X(EMFILE, "the process has no file descriptor left")                                       \
+        X(ENFILE, "the system has no file descriptor left")                                        \
+        X(EAGAIN, "not now: it is held or full, or a limit on tasks or threads is reached")        \
+        X(ENOMEM, "out of memory: nothing was changed")                                            \
+        X(EEXIST,                                                                                  \
+          "another copy of weft is loaded in this process: link it once, as shared library")       \
+        X(EINVAL, "an argument is not valid")                                                      \
+        X(EPIPE, "the channel has been closed")                                                    \
+        X(EDEADLK, "this would wait for itself")                                                   \
+        X(EALREADY, "this has been done already, or has ended by itself")                          \
+        X(EINPROGRESS, "the task has not ended yet")                                               \
+        X(ECANCELED, "cancelled")                                                                  \
+        X(ETIMEDOUT, "the deadline passed")                                                        \
+        X(ESHUTDOWN, "the pool is shutting down, or the thread is exiting")                        \
+        X(EOWNERDEAD, "the pool's threads did not survive fork(): make a new pool in the child")
+
+WEFT_BEGIN_DECLS
+
+/* weft_strerror - what an error means, in a sentence.
+ *
+ * Takes the code with either sign; 0 is "success". A code that is not in the table gives the C
+ * library's own message, or "unknown error". The string is static; any thread; never blocks.
+ * Since 0.1. */
+WEFT_API const char *weft_strerror(int error);
+
+/* weft_err_name - the name of an error: "ECANCELED" for -ECANCELED. NULL for a code that is not in
+ * the table. Takes the code with either sign. Static; any thread; never blocks. Since 0.1. */
+WEFT_API const char *weft_err_name(int error);
+
+WEFT_END_DECLS
+
+#endif

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The pool: worker threads that run tasks, each task in the context of whoever submitted it.
+ *
+ *   weft_pool *pool;
+ *   weft_pool_create(&pool, NULL);
+ *   weft_submit(pool, work, item);               // fire and forget
+ *   weft_task *t;
+ *   weft_spawn(pool, &t, compute, input);        // with a handle
+ *   int result = weft_await(t, WEFT_FOREVER);
+ *   weft_task_unref(t);
+ *   weft_pool_destroy(pool);                     // drains
+ *
+ * A NULL pool means: the pool that the calling task runs on, else the default pool.
+ *
+ * A task that waits (weft_await, weft_group_wait, the waits of suspend.h) parks: its stack is set
+ * aside and its worker goes on with other tasks, each on a stack and in a frame of its own; nothing
+ * is ever run on top of a waiter. It resumes on the worker that it parked on. On any other thread
+ * the same calls block that thread. So there is one way to write a function, whoever calls it.
+ *
+ * Happens-before: what the submitter did before it submitted happens before the task; what the task
+ * did, and its destructor, happens before the return of whatever reports its end: weft_await(),
+ * weft_group_wait(), weft_pool_shutdown(), the on-done callbacks.
+ *
+ * Order: none is promised between tasks, except that every queued task is started after a bounded
+ * number of others (a worker that has work of its own looks at the oldest task of its own queue and
+ * at that of the outsiders' queue once every few dozen tasks).
+ *
+ * fork(): no worker exists in the child. There, submits to the parent's pools and waits for their
+ * tasks give -EOWNERDEAD, weft_pool_destroy() frees what it can, and weft_pool_default() is a new
+ * pool. If a task forks, it is no task in the child: its thread is one outside pools, and if the
+ * task's function returns there the child ends, as by _exit(), with 0, or 1 if the result is an
+ * error.
+ *
+ * What a task must not do: end its thread (pthread_exit, pthread_cancel of a worker) or longjmp out
+ * of its own function: undefined.
+ */
+#ifndef WEFT_POOL_H
+#define WEFT_POOL_H
+
+#include <sched.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <weft/context.h>
+#include <weft/error.h>
+
+WEFT_BEGIN_DECLS
+
+typedef struct weft_pool weft_pool;
+typedef struct weft_task weft_task;
+
+/* What frees a closure's arguments. */
+typedef void weft_drop_fn(void *args);
+
+/* A deadline is an absolute CLOCK_MONOTONIC time in ns, as weft_now() gives it. One that has
+ * passed, 0 for instance, makes a wait look once and return. */
+#define WEFT_FOREVER INT64_MAX
+
+/* What a submit does when max_queued tasks are queued already. A submit from a task of the same
+ * pool is never blocked: under WEFT_BLOCK it goes over the bound. */
+typedef enum weft_when_full {
+        WEFT_REFUSE = 0, /* return -EAGAIN */
+        WEFT_BLOCK = 1,  /* wait until there is room (a task of another pool parks) */
+        WEFT_CALLER = 2, /* run the task in the caller, in the task's own frame, before returning;
+                            on a thread outside pools cancelling it does not end a wait that it has
+                            begun, only those that it begins afterwards */
+} weft_when_full;
+
+/* How weft_pool_shutdown() treats the tasks that have not started. */
+typedef enum weft_shutdown {
+        WEFT_DRAIN = 0,  /* run them */
+        WEFT_CANCEL = 1, /* cancel them, and those that run or wait too */
+} weft_shutdown;
+
+/* Options of a pool. Zero everywhere means the defaults; new fields go to the end.
+ *
+ *   weft_pool_options o = {.size = sizeof(o), .workers = 4, .name = "db"};
+ */
+typedef struct weft_pool_options {
+        size_t size; /* sizeof(weft_pool_options), or 0 for the fields of 0.1 */
+
+        unsigned workers; /* how many threads; 0: as many CPUs as the caller's affinity mask and the
+                             cgroup's CPU quota allow, rounded up; at most 1024 */
+        const char *name; /* of the threads: "name-0", "name-1"…; cut at 15 bytes; NULL: "weft" */
+
+        const cpu_set_t *affinity; /* every worker's CPU mask; NULL: inherited from the creator.
+                                      Copied. */
+        size_t affinity_size;      /* bytes of it; 0: sizeof(cpu_set_t) */
+
+        /* Run on each worker before its first and after its last task, in the empty context. The
+         * pool is created only when every on_start has returned. */
+        void (*on_start)(unsigned worker, void *hook_arg);
+        void (*on_stop)(unsigned worker, void *hook_arg);
+        void *hook_arg;
+
+        size_t max_queued;        /* bound on tasks that are submitted and not started; 0: none */
+        weft_when_full when_full; /* what happens at the bound */
+
+        size_t stack_size; /* bytes of a task's stack, 64 KiB to 8 MiB, rounded up to pages; 0:
+                              256 KiB. Memory is used only as far as tasks touch it. */
+
+        unsigned flags; /* 0 */
+} weft_pool_options;
+
+/* weft_pool_create - start a pool. NULL options: the defaults.
+ *
+ * The workers start from the empty context, not from the caller's. 0, and *ret is the caller's to
+ * weft_pool_destroy(); or nothing is left behind: -EINVAL: ret is NULL, or an option is out of its
+ * range; -E2BIG: the options are longer than this library knows, and not zero there; -ENOMEM;
+ * -EAGAIN: the system refused a thread; -EEXIST: see C9. Blocks until the workers run. Since 0.1.
+ * */
+WEFT_API int weft_pool_create(weft_pool **ret, const weft_pool_options *options);
+
+/* weft_pool_default - the process's own pool, with default options, made at the first call. Never
+ * destroyed: it is not to be shut down. NULL if it could not be made; the next call tries again.
+ * Any thread. Since 0.1. */
+WEFT_API weft_pool *weft_pool_default(void);
+
+/* weft_pool_current - the pool whose worker calls, or NULL on any other thread. Since 0.1. */
+WEFT_API weft_pool *weft_pool_current(void);
+
+/* weft_pool_workers - how many workers it has. NULL as above; 0 if there is no pool. Since 0.1. */
+WEFT_API unsigned weft_pool_workers(weft_pool *pool);
+
+/* weft_pool_shutdown - accept no more tasks, wait for those there are, stop the workers.
+ *
+ * From its beginning on every submit, from tasks too, gives -ESHUTDOWN. WEFT_DRAIN runs all tasks
+ * that were accepted. WEFT_CANCEL cancels them as weft_task_cancel() does, waits of tasks included.
+ * Returns 0 when all tasks have ended and the workers are gone, and again at once when called
+ * again; the pool can then only be destroyed. -ETIMEDOUT: the deadline passed first: the pool goes
+ * on with its tasks and accepts no others; call again, with WEFT_CANCEL if it is to be quick.
+ * -EDEADLK: called by a worker of this pool: nothing was done. -EINVAL: how is not valid, or pool
+ * is NULL. -EOWNERDEAD: in a forked child. -ECANCELED, -ENOMEM: as of weft_await(), in a task of
+ * another pool: as if the deadline had passed. Blocks, or parks a task of another pool; any number
+ * of threads may call it at once. Since 0.1. */
+WEFT_API int weft_pool_shutdown(weft_pool *pool, weft_shutdown how, int64_t deadline);
+
+/* weft_pool_destroy - shut down (WEFT_DRAIN, WEFT_FOREVER) if that has not been done, and free the
+ * pool; returns NULL. NULL is fine. Handles of its tasks stay good. Called by one of its own
+ * workers it does nothing and returns the pool. No other call on the pool may run or follow. Since
+ * 0.1. */
+WEFT_API weft_pool *weft_pool_destroy(weft_pool *pool);
+
+/* Figures since the pool was made. Each is exact when the pool is idle, and a little behind while
+ * it works; taken together they are no snapshot. */
+struct weft_pool_stats {
+        size_t size;        /* set by the caller: sizeof(struct weft_pool_stats) */
+        uint64_t submitted; /* tasks accepted */
+        uint64_t run;       /* tasks whose function has returned */
+        uint64_t cancelled; /* tasks that ended without having been started */
+        uint64_t stolen;    /* tasks that a worker took from another's queue */
+        uint64_t injected;  /* tasks that workers took from the outsiders' queue */
+        uint64_t woken;     /* times that a sleeping worker was woken for work */
+        uint64_t parked;    /* times that a task waited, and its worker went on without it */
+        uint64_t queued;    /* now: tasks accepted and not started */
+};
+
+/* weft_pool_stats - fill in the figures. Fields past stats->size are not written; fields past what
+ * this library knows are zeroed. 0; -EINVAL: stats is NULL, or its size is too small to hold a
+ * figure. Any thread; never blocks. Since 0.1. */
+WEFT_API int weft_pool_stats(weft_pool *pool, struct weft_pool_stats *stats);
+
+/* ---- submitting --------------------------------------------------------------------------------
+ *
+ * All of these take the caller's current context along (C1), for a reference's worth of work and
+ * never a lock, may be called from any thread, and never block or park (but for WEFT_BLOCK). They
+ * fail with nothing kept and nothing run: -EINVAL: a pointer that is needed is NULL; -ENOMEM;
+ * -ESHUTDOWN: the pool is shutting down; -EAGAIN: WEFT_REFUSE and max_queued tasks are queued;
+ * -ECANCELED: WEFT_BLOCK, and the task that submits was cancelled while it waited for room;
+ * -EOWNERDEAD: a pool from before fork(); and in a task of another pool that waits for room, under
+ * WEFT_BLOCK, -ECANCELED: that task has been cancelled. On failure the arguments stay the caller's
+ * and no destructor is run. */
+
+/* weft_submit - run fn(arg) as a task, fire and forget: its result is dropped. 0 or an error as
+ * above. Since 0.1. */
+WEFT_API int weft_submit(weft_pool *pool, weft_fn *fn, void *arg);
+
+/* weft_submit_copy - as weft_submit, with the closure's arguments copied: fn receives a pointer,
+ * aligned for any type, to size bytes that are its own until it returns. Up to 48 bytes need no
+ * memory beyond the task's own. Since 0.1. */
+WEFT_API int weft_submit_copy(weft_pool *pool, weft_fn *fn, const void *args, size_t size);
+
+/* weft_submit_closure - as weft_submit_copy, with a destructor: drop(args) is called exactly once
+ * on the copy, in the task's own frame and context, after fn or, if the task is cancelled before it
+ * starts, instead of it (C10). drop may be NULL. Since 0.1. */
+WEFT_API int weft_submit_closure(weft_pool *pool, weft_fn *fn, const void *args, size_t size,
+                                 weft_drop_fn *drop);
+
+/* weft_spawn - run fn(arg) as a task and give a handle to it. *ret is the caller's to
+ * weft_task_unref(). Since 0.1. */
+WEFT_API int weft_spawn(weft_pool *pool, weft_task **ret, weft_fn *fn, void *arg);
+
+/* weft_spawn_closure - weft_submit_closure with a handle. Since 0.1. */
+WEFT_API int weft_spawn_closure(weft_pool *pool, weft_task **ret, weft_fn *fn, const void *args,
+                                size_t size, weft_drop_fn *drop);
+
+/* ---- tasks -------------------------------------------------------------------------------------
+ *
+ * A handle may be used on any thread, and after its pool is gone. */
+
+/* weft_await - wait until the task ends; its result.
+ *
+ * Called in a task it parks that task, elsewhere it blocks the thread. Any number may await one
+ * task, any number of times. Returns what the task's function returned, -ECANCELED if the task was
+ * cancelled before it started, or: -ETIMEDOUT: the deadline passed first; -ECANCELED: the task that
+ * calls was cancelled, and the awaited one has not ended; -EDEADLK: a task awaits itself; -ENOMEM:
+ * no stack could be had to go on with while this task waits; -EINVAL: NULL; -EOWNERDEAD: a task of
+ * the parent, in a forked child. Where a task's own errors must be told from these, ask
+ * weft_task_result(). Since 0.1. */
+WEFT_API int weft_await(weft_task *task, int64_t deadline);
+
+/* weft_task_result - the result of a task that has ended. 0, and *ret_result; -EINPROGRESS: it has
+ * not; -EINVAL: a pointer is NULL. Never blocks. Since 0.1. */
+WEFT_API int weft_task_result(const weft_task *task, int *ret_result);
+
+/* weft_task_cancel - ask a task to end.
+ *
+ * One that has not started never will: it has ended with -ECANCELED when this returns, its
+ * destructor having been run by this call, on this thread, in the task's own frame (C10), or by
+ * another thread that is about to finish doing so. One that runs is only told: weft_cancelled()
+ * says so from now on, and its waits return -ECANCELED. 0: it was told, or has been before;
+ * -EALREADY: it had ended. -EINVAL: NULL. -EOWNERDEAD: a task of the parent, in a forked child.
+ * Never blocks. Since 0.1. */
+WEFT_API int weft_task_cancel(weft_task *task);
+
+/* weft_task_on_done - submit fn(arg), in the context current now, when the task ends.
+ *
+ * The callback is a task of the same pool, and runs even while that pool drains (a shutdown by
+ * WEFT_CANCEL cancels it as any other); if the task has ended already, it is submitted to the
+ * default choice of pool instead (NULL, above). Callbacks are started in the order of registration,
+ * as far as one worker is concerned. 0, -EINVAL, -ENOMEM, or as weft_submit. Never blocks.
+ * Since 0.1. */
+WEFT_API int weft_task_on_done(weft_task *task, weft_fn *fn, void *arg);
+
+/* weft_task_current - the task that calls, borrowed, or NULL outside tasks. Since 0.1. */
+WEFT_API weft_task *weft_task_current(void);
+
+/* weft_task_ref, weft_task_unref - one reference more; one fewer, returning NULL. A task runs to
+ * its end whether or not anybody holds a handle. NULL is fine. Since 0.1. */
+WEFT_API weft_task *weft_task_ref(weft_task *task);
+WEFT_API weft_task *weft_task_unref(weft_task *task);
+
+WEFT_END_DECLS
+
+#if defined(__BLOCKS__)
+#include <weft/block.h>
+#endif
+
+#endif

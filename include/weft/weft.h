@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * weft: a work-stealing thread pool whose tasks inherit the context of whoever submitted them.
+ *
+ * This header brings in the whole library. Each of the headers below is the manual of its part and
+ * compiles alone, as C11 and as C++17:
+ *
+ *   error.h    what functions return, and its names and messages
+ *   context.h  context variables, immutable contexts, the current frame
+ *   pool.h     the pool, its tasks, and waiting for them
+ *   block.h    blocks as tasks, where the compiler has them (included by pool.h)
+ *   group.h    tasks that end together
+ *   fork.h     fork and join, and loops in parallel
+ *   suspend.h  the clock, yield and sleep, file descriptors, blocking calls
+ *   sync.h     mutexes, semaphores, events and channels that park the task
+ */
+#ifndef WEFT_WEFT_H
+#define WEFT_WEFT_H
+
+#include <weft/error.h>
+#include <weft/context.h>
+#include <weft/pool.h>
+#include <weft/fork.h>
+#include <weft/group.h>
+#include <weft/suspend.h>
+#include <weft/sync.h>
+
+#define WEFT_VERSION_MAJOR 0
+#define WEFT_VERSION_MINOR 1
+#define WEFT_VERSION_PATCH 0
+
+WEFT_BEGIN_DECLS
+
+/* weft_version - the version of the library that is linked, as "major.minor.patch".
+ * A static string; any thread; never blocks. Since 0.1. */
+WEFT_API const char *weft_version(void);
+
+WEFT_END_DECLS
+
+#endif

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * weft-count: one operation, so many times, and nothing else; for perf/count/run, which has
+ * callgrind count the instructions of two such runs and divides the difference.
+ *
+ * weft-count OPERATION TIMES. Without arguments: the operations, a line each. Eight vars are
+ * bound. Exit status 1 if an operation did not do what it should, 2 if there is no such operation.
+ */
+#include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <weft/weft.h>
+
+#define VARS 8
+
+static weft_var var[VARS] = {[0 ... VARS - 1] = WEFT_VAR_INIT("count")};
+static char value[VARS], other;
+static long ran; /* written by the one worker; read when the pool is gone */
+
+static long get(long n)
+{
+        long right = 0;
+        for (long i = 0; i < n; i++)
+                right += weft_get(&var[3]) == &value[3];
+        return right;
+}
+
+static long set_reset(long n)
+{
+        long right = 0;
+        for (long i = 0; i < n; i++) {
+                weft_token token;
+                right += weft_set(&var[3], &other, &token) == 0 && weft_reset(&var[3], &token) == 0;
+        }
+        return right;
+}
+
+static long capture_release(long n)
+{
+        long right = 0;
+        for (long i = 0; i < n; i++) {
+                weft_context *c = weft_context_capture();
+                right += c != NULL;
+                weft_context_unref(c);
+        }
+        return right;
+}
+
+static int tick(void *arg)
+{
+        (void)arg;
+        ran++;
+        return 0;
+}
+
+static weft_pool *pool_of_one(void)
+{
+        weft_pool *pool;
+        weft_pool_options o = {.size = sizeof(o), .workers = 1};
+        if (weft_pool_create(&pool, &o) != 0)
+                exit(1);
+        return pool;
+}
+
+static sem_t gate_reached, gate_open;
+
+static int gate(void *arg)
+{
+        (void)arg;
+        sem_post(&gate_reached);
+        sem_wait(&gate_open);
+        return 0;
+}
+
+/* The worker is held at a gate until all are queued, so that whether it sleeps does not matter. */
+static long submit(long n)
+{
+        weft_pool *pool = pool_of_one();
+        sem_init(&gate_reached, 0, 0);
+        sem_init(&gate_open, 0, 0);
+        if (weft_submit(pool, gate, NULL) != 0)
+                exit(1);
+        sem_wait(&gate_reached);
+        for (long i = 0; i < n; i++)
+                weft_submit(pool, tick, NULL);
+        sem_post(&gate_open);
+        weft_pool_destroy(pool);
+        return ran;
+}
+
+static int spawn_await_within(void *arg)
+{
+        for (long i = 0; i < *(long *)arg; i++) {
+                weft_task *task;
+                if (weft_spawn(NULL, &task, tick, NULL) != 0)
+                        return -1;
+                weft_await(task, WEFT_FOREVER);
+                weft_task_unref(task);
+        }
+        return 0;
+}
+
+static long spawn_await(long n)
+{
+        weft_pool *pool = pool_of_one();
+        weft_task *task;
+        if (weft_spawn(pool, &task, spawn_await_within, &n) != 0)
+                exit(1);
+        weft_await(task, WEFT_FOREVER);
+        weft_task_unref(task);
+        weft_pool_destroy(pool);
+        return ran;
+}
+
+static const struct {
+        const char *name;
+        long (*times)(long n); /* how often it did what it should */
+} operation[] = {
+    {"get", get},       {"set-reset", set_reset},     {"capture-release", capture_release},
+    {"submit", submit}, {"spawn-await", spawn_await},
+};
+
+#define OPERATIONS (sizeof(operation) / sizeof(operation[0]))
+
+int main(int argc, char **argv)
+{
+        for (size_t i = 0; argc == 1 && i < OPERATIONS; i++)
+                puts(operation[i].name);
+        if (argc == 1)
+                return 0;
+        for (int i = 0; i < VARS; i++)
+                if (weft_set(&var[i], &value[i], NULL) != 0)
+                        return 1;
+        for (size_t i = 0; argc == 3 && i < OPERATIONS; i++)
+                if (!strcmp(argv[1], operation[i].name))
+                        return operation[i].times(atol(argv[2])) != atol(argv[2]);
+        fprintf(stderr, "usage: weft-count [OPERATION TIMES]\n");
+        return 2;
+}

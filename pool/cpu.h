@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The processors: how many may be used, and how to spin on one politely.
+ */
+#ifndef WEFT_POOL_CPU_H
+#define WEFT_POOL_CPU_H
+
+/* How many threads of this process can run at once: as many CPUs as the calling thread's affinity
+ * mask has, but no more than the cgroup's quota pays for, rounded up; at least 1. */
+unsigned weft__cpu_count(void);
+
+/* The quota of one cgroup in CPUs, rounded up, from the text of its cpu.max file ("max 100000",
+ * "150000 100000"); 0 for none. */
+unsigned weft__cpu_quota_of(const char *cpu_max);
+
+static inline void weft__cpu_pause(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+        __builtin_ia32_pause();
+#elif defined(__aarch64__)
+        __asm__ volatile("isb" ::: "memory");
+#endif
+}
+
+#endif

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The Chase-Lev deque (see deque.h).
+ *
+ * Pairings
+ *  D1  push, pop: bottom (release) -> steal: bottom (acquire): the slots, and the tasks behind them
+ *  D2  pop: bottom, full fence, top <-> steal: top, full fence, bottom: of an owner and a thief who
+ *      are after the last task one sees the other, and the compare-and-swap of top decides
+ *  D3  grow: ring (release) -> steal: ring (acquire): the copied slots
+ */
+#include "deque.h"
+
+#include <errno.h>
+
+struct weft__ring {
+        struct weft__ring *outgrown; /* the one before, freed with the deque */
+        int64_t mask;
+        _Atomic(struct weft_task *) slot[];
+};
+
+enum { FIRST_SLOTS = 256 };
+
+static size_t ring_size(int64_t slots)
+{
+        return sizeof(struct weft__ring) + (size_t)slots * sizeof(_Atomic(struct weft_task *));
+}
+
+static struct weft__ring *ring_new(int64_t slots, struct weft__ring *outgrown)
+{
+        struct weft__ring *r = weft__alloc(ring_size(slots));
+        if (r) {
+                r->outgrown = outgrown;
+                r->mask = slots - 1;
+        }
+        return r;
+}
+
+int weft__deque_init(weft__deque *d)
+{
+        struct weft__ring *r = ring_new(FIRST_SLOTS, NULL);
+        if (!r)
+                return -ENOMEM;
+        atomic_init(&d->top, 0);
+        atomic_init(&d->bottom, 0);
+        atomic_init(&d->ring, r);
+        return 0;
+}
+
+void weft__deque_fini(weft__deque *d)
+{
+        /* relaxed: no thread uses it any more */
+        struct weft__ring *r = atomic_load_explicit(&d->ring, memory_order_relaxed);
+        while (r) {
+                struct weft__ring *next = r->outgrown;
+                weft__free(r, ring_size(r->mask + 1));
+                r = next;
+        }
+}
+
+/* relaxed, both: D1 publishes the slot, D2 and the compare-and-swap decide who may use what was
+ * read */
+static struct weft_task *slot_get(struct weft__ring *r, int64_t i)
+{
+        return atomic_load_explicit(&r->slot[i & r->mask],
+                                    memory_order_relaxed); /* relaxed: above */
+}
+
+static void slot_put(struct weft__ring *r, int64_t i, struct weft_task *task)
+{
+        atomic_store_explicit(&r->slot[i & r->mask], task,
+                              memory_order_relaxed); /* relaxed: above */
+}
+
+static struct weft__ring *grow(weft__deque *d, struct weft__ring *old, int64_t top, int64_t bottom)
+{
+        struct weft__ring *r = ring_new(2 * (old->mask + 1), old);
+        if (!r)
+                return NULL;
+        for (int64_t i = top; i < bottom; i++)
+                slot_put(r, i, slot_get(old, i));
+        atomic_store_explicit(&d->ring, r, memory_order_release); /* D3 -> steal */
+        return r;
+}
+
+bool weft__deque_push(weft__deque *d, struct weft_task *task)
+{
+        /* relaxed: the owner is the only writer of bottom and ring */
+        int64_t bottom = atomic_load_explicit(&d->bottom, memory_order_relaxed);
+        struct weft__ring *r =
+            atomic_load_explicit(&d->ring, memory_order_relaxed); /* relaxed: same */
+        /* acquire: the thief that moved top has read the slot that may now be written again */
+        int64_t top = atomic_load_explicit(&d->top, memory_order_acquire);
+        if (bottom - top > r->mask) {
+                r = grow(d, r, top, bottom);
+                if (!r)
+                        return false;
+        }
+        slot_put(r, bottom, task);
+        atomic_store_explicit(&d->bottom, bottom + 1, memory_order_release); /* D1 -> steal */
+        return true;
+}
+
+struct weft_task *weft__deque_pop(weft__deque *d)
+{
+        /* relaxed: the owner is the only writer of bottom and ring; an old top only looks like more
+         * */
+        int64_t bottom = atomic_load_explicit(&d->bottom, memory_order_relaxed) - 1;
+        int64_t top = atomic_load_explicit(&d->top, memory_order_relaxed); /* relaxed: same */
+        if (bottom - top < 0)
+                return NULL;
+        struct weft__ring *r =
+            atomic_load_explicit(&d->ring, memory_order_relaxed); /* relaxed: same */
+
+        /* D1 -> steal: a thief may see this store and not that of the push before; the fence orders
+         * it before the look at top, D2 <-> steal */
+        atomic_store_explicit(&d->bottom, bottom, memory_order_release);
+        weft__fence();
+        top = atomic_load_explicit(&d->top, memory_order_relaxed); /* relaxed: after D2's fence */
+
+        struct weft_task *task = NULL;
+        if (bottom - top >= 0) {
+                task = slot_get(r, bottom);
+                if (bottom != top)
+                        return task; /* thieves stop above it: D2 */
+                /* The last one: the owner takes it as a thief would. */
+                if (!atomic_compare_exchange_strong_explicit(
+                        &d->top, &top, top + 1, memory_order_seq_cst,
+                        memory_order_relaxed)) /* relaxed on failure: it is gone */
+                        task = NULL;
+        }
+        atomic_store_explicit(&d->bottom, bottom + 1, memory_order_release); /* D1 -> steal */
+        return task;
+}
+
+struct weft_task *weft__deque_steal(weft__deque *d)
+{
+        int64_t top = atomic_load_explicit(&d->top, memory_order_acquire);
+        weft__fence();                                                           /* D2 <-> pop */
+        int64_t bottom = atomic_load_explicit(&d->bottom, memory_order_acquire); /* -> D1 */
+        if (bottom - top <= 0)
+                return NULL;
+        struct weft__ring *r = atomic_load_explicit(&d->ring, memory_order_acquire); /* -> D3 */
+        struct weft_task *task = slot_get(r, top);
+        /* relaxed on failure: what was read is not used */
+        if (!atomic_compare_exchange_strong_explicit(&d->top, &top, top + 1, memory_order_seq_cst,
+                                                     memory_order_relaxed))
+                return NULL;
+        return task;
+}
+
+int64_t weft__deque_length(weft__deque *d)
+{
+        /* relaxed: bottom is the owner's, and top a hint */
+        return atomic_load_explicit(&d->bottom, memory_order_relaxed) -
+               atomic_load_explicit(&d->top, memory_order_relaxed);
+}
+
+bool weft__deque_has_some(weft__deque *d)
+{
+        /* relaxed: the callers' fences order it; a stale answer costs a vain try or a later look */
+        int64_t top = atomic_load_explicit(&d->top, memory_order_relaxed);
+        int64_t bottom = atomic_load_explicit(&d->bottom, memory_order_relaxed); /* relaxed: same */
+        return bottom - top > 0;
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Stacks of fibers, and what the tools must be told of them (see fiber.h).
+ *
+ * A stack is one anonymous mapping. Its guard page is installed in the page table where the kernel
+ * can (MADV_GUARD_INSTALL, Linux 6.13), which splits no mapping, so that neighbouring stacks stay
+ * one for the kernel and vm.max_map_count is no limit; elsewhere by mprotect().
+ */
+#include "fiber.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "context/internal.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define WEFT_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WEFT_ASAN 1
+#endif
+#endif
+
+#if defined(WEFT_ASAN)
+#include <sanitizer/common_interface_defs.h>
+#include <sanitizer/lsan_interface.h>
+#endif
+#if defined(WEFT_TSAN)
+#include <sanitizer/tsan_interface.h>
+#endif
+#if defined(WEFT_VALGRIND)
+#include <valgrind/valgrind.h>
+#endif
+
+#if !defined(MADV_GUARD_INSTALL)
+#define MADV_GUARD_INSTALL 102
+#endif
+
+#if defined(__x86_64__) || defined(__aarch64__)
+
+void weft__switch(void **save_sp, void *load_sp);
+void weft__switch_entry(void);
+
+/* Lay out a stack as weft__switch leaves it, to begin in weft__switch_entry. */
+static void *first_frame(char *top, weft__fiber *fiber, void (*entry)(weft__fiber *))
+{
+#if defined(__x86_64__)
+        enum { FRAME = 8, ENTRY = 3 /* r13 */, FIBER = 4 /* r12 */, GO_ON = 7, CONTROL = 0 };
+        uint32_t mxcsr;
+        uint16_t x87;
+        __asm__ volatile("stmxcsr %0\n\tfnstcw %1" : "=m"(mxcsr), "=m"(x87));
+        uintptr_t control = mxcsr | (uintptr_t)x87 << 32;
+#else
+        enum { FRAME = 22, ENTRY = 1 /* x20 */, FIBER = 0 /* x19 */, GO_ON = 11, CONTROL = 20 };
+        uintptr_t control;
+        __asm__ volatile("mrs %0, fpcr" : "=r"(control));
+#endif
+        uintptr_t *sp = (uintptr_t *)((uintptr_t)top & ~(uintptr_t)15) - FRAME;
+        memset(sp, 0, FRAME * sizeof(*sp));
+        sp[CONTROL] = control;
+        sp[ENTRY] = (uintptr_t)entry;
+        sp[FIBER] = (uintptr_t)fiber;
+        sp[GO_ON] = (uintptr_t)weft__switch_entry;
+        return sp;
+}
+
+#else
+
+#include <ucontext.h>
+
+/* Everywhere else: the C library's contexts, which cost a system call a switch. The ucontext_t of a
+ * fiber lies on its own stack; sp points at it. */
+static void weft__switch(void **save_sp, void *load_sp)
+{
+        ucontext_t here;
+        /* cppcheck-suppress autoVariables ; it is there until somebody goes back to it */
+        *save_sp = &here;
+        swapcontext(&here, load_sp);
+}
+
+static void begin(unsigned fiber_high, unsigned fiber_low, unsigned entry_high, unsigned entry_low)
+{
+        uintptr_t fiber = (uintptr_t)((uint64_t)fiber_high << 32 | fiber_low);
+        uintptr_t entry = (uintptr_t)((uint64_t)entry_high << 32 | entry_low);
+        ((void (*)(weft__fiber *))entry)((weft__fiber *)fiber);
+}
+
+static void *first_frame(char *top, weft__fiber *fiber, void (*entry)(weft__fiber *))
+{
+        ucontext_t *start = (ucontext_t *)(((uintptr_t)top - sizeof(*start)) & ~(uintptr_t)63);
+        uint64_t f = (uintptr_t)fiber, e = (uintptr_t)entry;
+        getcontext(start);
+        start->uc_stack.ss_sp = fiber->asan_bottom;
+        start->uc_stack.ss_size = (size_t)((char *)start - (char *)fiber->asan_bottom);
+        start->uc_link = NULL;
+        makecontext(start, (void (*)(void))begin, 4, (unsigned)(f >> 32), (unsigned)f,
+                    (unsigned)(e >> 32), (unsigned)e);
+        return start;
+}
+
+#endif
+
+static size_t page(void)
+{
+        static atomic_size_t known;
+        /* relaxed: it is the same number whoever writes it */
+        size_t p = atomic_load_explicit(&known, memory_order_relaxed);
+        if (!p) {
+                p = (size_t)sysconf(_SC_PAGESIZE);
+                atomic_store_explicit(&known, p, memory_order_relaxed); /* relaxed: as above */
+        }
+        return p;
+}
+
+static bool guard(char *at)
+{
+        return madvise(at, page(), MADV_GUARD_INSTALL) == 0 || mprotect(at, page(), PROT_NONE) == 0;
+}
+
+weft__fiber *weft__fiber_new(size_t stack_size, void (*entry)(weft__fiber *))
+{
+        size_t size = ((stack_size + page() - 1) & ~(page() - 1)) + page();
+        char *stack = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+        if (stack == MAP_FAILED)
+                return NULL;
+        if (!guard(stack)) {
+                munmap(stack, size);
+                return NULL;
+        }
+        madvise(stack, size, MADV_NOHUGEPAGE); /* a huge page would be 512 times what it needs */
+
+        weft__fiber *fiber = (weft__fiber *)(((uintptr_t)stack + size - sizeof(*fiber)) &
+                                             ~(uintptr_t)(WEFT__CACHE_LINE - 1));
+        fiber->wait.fiber = fiber; /* the rest is zero already */
+        fiber->stack = stack;
+        fiber->size = size;
+        fiber->asan_bottom = stack + page();
+        fiber->asan_size = (size_t)((char *)fiber - (char *)fiber->asan_bottom);
+        fiber->sp = first_frame((char *)fiber, fiber, entry);
+#if defined(WEFT_TSAN)
+        fiber->tsan_fiber = __tsan_create_fiber(0);
+#endif
+#if defined(WEFT_ASAN)
+        __lsan_register_root_region(fiber->asan_bottom, size - page());
+#endif
+#if defined(WEFT_VALGRIND)
+        fiber->valgrind_id = VALGRIND_STACK_REGISTER(stack, stack + size);
+#endif
+        return fiber;
+}
+
+weft__fiber *weft__fiber_free(weft__fiber *fiber)
+{
+        if (!fiber)
+                return NULL;
+#if defined(WEFT_TSAN)
+        __tsan_destroy_fiber(fiber->tsan_fiber);
+#endif
+#if defined(WEFT_ASAN)
+        __lsan_unregister_root_region(fiber->asan_bottom, fiber->size - page());
+#endif
+#if defined(WEFT_VALGRIND)
+        VALGRIND_STACK_DEREGISTER(fiber->valgrind_id);
+#endif
+        munmap(fiber->stack, fiber->size);
+        return NULL;
+}
+
+void weft__fiber_init_thread(weft__fiber *fiber)
+{
+        memset(fiber, 0, sizeof(*fiber));
+#if defined(WEFT_TSAN)
+        fiber->tsan_fiber = __tsan_get_current_fiber();
+#endif
+#if defined(WEFT_ASAN)
+        pthread_attr_t attr;
+        if (pthread_getattr_np(pthread_self(), &attr) == 0) {
+                pthread_attr_getstack(&attr, &fiber->asan_bottom, &fiber->asan_size);
+                pthread_attr_destroy(&attr);
+        }
+#endif
+}
+
+void weft__fiber_begins(weft__fiber *fiber)
+{
+#if defined(WEFT_ASAN)
+        __sanitizer_finish_switch_fiber(fiber->asan_fake, NULL, NULL);
+#else
+        (void)fiber;
+#endif
+}
+
+/* Not instrumented: ThreadSanitizer would note the entry on one fiber and the exit on another. */
+__attribute__((noinline))
+#if defined(WEFT_TSAN)
+__attribute__((no_sanitize("thread")))
+#endif
+void weft__fiber_switch(weft__fiber *from, weft__fiber *to, bool from_ends)
+{
+#if defined(WEFT_ASAN)
+        __sanitizer_start_switch_fiber(from_ends ? NULL : &from->asan_fake, to->asan_bottom,
+                                       to->asan_size);
+#else
+        (void)from_ends;
+#endif
+#if defined(WEFT_TSAN)
+        __tsan_switch_to_fiber(to->tsan_fiber, 0);
+#endif
+        weft__switch(&from->sp, to->sp);
+#if defined(WEFT_ASAN)
+        __sanitizer_finish_switch_fiber(from->asan_fake, NULL, NULL);
+#endif
+}

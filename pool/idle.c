@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Sleep and wake: an event count of who sleeps and who searches (see worker.h).
+ *
+ * Why no wake-up is lost. A publisher makes work visible, has a full fence, and reads the count. A
+ * worker counts itself as sleeping and no longer as searching, has a full fence, and looks at every
+ * queue once more. In the one order of full fences either the publisher's comes first, and the
+ * worker sees the work; or the worker's does, and the publisher sees it asleep and, unless somebody
+ * searches, wakes it. If it sees somebody search it leaves the work to that one, who either finds
+ * it, or goes to sleep itself later, by the same steps.
+ *
+ * For the same reason one that goes to sleep need not look at the queues while somebody searches.
+ *
+ * A searcher that finds something takes itself out of the count; if it was the last one it then has
+ * a full fence, looks whether there is more, and if so wakes another in its place. So one publisher
+ * wakes one worker, and the rest follow while there is more. At most half of the workers search at
+ * once.
+ *
+ * Pairings
+ *  I1  notify: work, full fence, state <-> sleep, found: state, full fence, work
+ *  I2  wake: parker (release) -> sleep: parker (acquire): why it was woken
+ */
+#include <sched.h>
+
+#include <weft/suspend.h>
+
+#include "futex.h"
+#include "worker.h"
+
+enum { SLEEPING = 1 << 16, SEARCHING = 1, SEARCHING_MASK = SLEEPING - 1 };
+
+static unsigned state_of(weft_pool *pool)
+{
+        /* relaxed: ordered by I1's fences where it matters, else a hint */
+        return atomic_load_explicit(&pool->idle.state, memory_order_relaxed);
+}
+
+static bool should_wake(unsigned state)
+{
+        return state >= SLEEPING && (state & SEARCHING_MASK) == 0;
+}
+
+bool weft__idle_wants(weft__worker *w)
+{
+        unsigned state = w ? state_of(w->pool) : 0;
+        return state && state / SLEEPING + (state & SEARCHING_MASK) > weft__deque_length(&w->deque);
+}
+
+static void wake(weft__worker *w)
+{
+        /* I2 -> */
+        if (atomic_exchange_explicit(&w->parker, WEFT__NOTIFIED, memory_order_acq_rel) ==
+            WEFT__ASLEEP)
+                weft__futex_wake(&w->parker, 1);
+}
+
+/* Wake the one that went to sleep last, as a searcher. */
+static void wake_one(weft_pool *pool)
+{
+        weft__lock_take(&pool->idle.lock);
+        weft__worker *w = should_wake(state_of(pool)) ? pool->idle.asleep : NULL;
+        if (w) {
+                pool->idle.asleep = w->next_asleep;
+                w->listed = false;
+                w->searching = true;
+                atomic_fetch_add_explicit(&pool->idle.state, (unsigned)SEARCHING - SLEEPING,
+                                          memory_order_seq_cst);
+        }
+        weft__lock_give(&pool->idle.lock);
+        if (w)
+                wake(w);
+}
+
+void weft__idle_notify(weft_pool *pool)
+{
+        weft__fence(); /* I1 <-> sleep */
+        if (should_wake(state_of(pool)))
+                wake_one(pool);
+}
+
+void weft__idle_wake(weft__worker *w)
+{
+        /* relaxed: P2's fence is the caller's */
+        if (atomic_load_explicit(&w->parker, memory_order_relaxed) == WEFT__ASLEEP)
+                wake(w);
+}
+
+void weft__idle_wake_all(weft_pool *pool)
+{
+        weft__fence(); /* I1 <-> sleep, for the flags that the caller has set */
+        for (unsigned i = 0; i < pool->workers; i++)
+                weft__idle_wake(&pool->worker[i]);
+}
+
+bool weft__idle_search(weft__worker *w)
+{
+        weft_pool *pool = w->pool;
+        if (!w->searching && 2 * (state_of(pool) & SEARCHING_MASK) < pool->workers) {
+                atomic_fetch_add_explicit(&pool->idle.state, SEARCHING, memory_order_seq_cst);
+                w->searching = true;
+        }
+        return w->searching;
+}
+
+/* After I1's fence: is there a task in any queue? */
+static bool has_tasks(weft_pool *pool)
+{
+        if (weft__injector_has_some(&pool->injector))
+                return true;
+        for (unsigned i = 0; i < pool->workers; i++)
+                if (weft__deque_has_some(&pool->worker[i].deque))
+                        return true;
+        return false;
+}
+
+void weft__idle_found(weft__worker *w)
+{
+        if (!w->searching)
+                return;
+        w->searching = false;
+        unsigned before =
+            atomic_fetch_sub_explicit(&w->pool->idle.state, SEARCHING, memory_order_seq_cst);
+        if (!should_wake(before - SEARCHING))
+                return;
+        weft__fence(); /* I1 <-> notify */
+        if (has_tasks(w->pool))
+                wake_one(w->pool);
+}
+
+/* After I1's fence: is there anything that this worker should stay awake for? */
+static bool sees_work(weft__worker *w)
+{
+        weft_pool *pool = w->pool;
+        /* relaxed, all: ordered by the fence; what they lead to is read again in the loop */
+        if (atomic_load_explicit(&w->inbox, memory_order_relaxed) || /* P2 <-> unpark */
+            atomic_load_explicit(&pool->stop, memory_order_relaxed) ||
+            (!w->told_cancel && /* relaxed: as above */
+             atomic_load_explicit(&pool->cancelling, memory_order_relaxed)))
+                return true;
+        if (state_of(pool) & SEARCHING_MASK)
+                return false; /* see above: that one looks for us too */
+        return has_tasks(pool);
+}
+
+/* Leave the list of the sleeping, if nobody has taken us from it. */
+static void get_up(weft__worker *w)
+{
+        weft_pool *pool = w->pool;
+        weft__lock_take(&pool->idle.lock);
+        if (w->listed) {
+                weft__worker **link = &pool->idle.asleep;
+                while (*link != w)
+                        link = &(*link)->next_asleep;
+                *link = w->next_asleep;
+                w->listed = false;
+                atomic_fetch_sub_explicit(&pool->idle.state, SLEEPING, memory_order_seq_cst);
+        }
+        weft__lock_give(&pool->idle.lock);
+        /* relaxed: a late wake of a worker that is awake does nothing */
+        atomic_store_explicit(&w->parker, WEFT__AWAKE, memory_order_relaxed);
+}
+
+void weft__idle_sleep(weft__worker *w, int64_t deadline)
+{
+        weft_pool *pool = w->pool;
+        weft__context_settle();
+        weft__pool_check_drained(pool);
+
+        /* relaxed: ordered by the fence below */
+        atomic_store_explicit(&w->parker, WEFT__ASLEEP, memory_order_relaxed);
+        weft__lock_take(&pool->idle.lock);
+        w->next_asleep = pool->idle.asleep;
+        pool->idle.asleep = w;
+        w->listed = true;
+        atomic_fetch_add_explicit(&pool->idle.state,
+                                  (unsigned)SLEEPING - (w->searching ? SEARCHING : 0),
+                                  memory_order_seq_cst);
+        w->searching = false;
+        weft__lock_give(&pool->idle.lock);
+
+        weft__fence(); /* I1 <-> notify, P2 <-> unpark */
+        if (sees_work(w)) {
+                get_up(w);
+                sched_yield(); /* what we saw may belong to a thread that was interrupted */
+                return;
+        }
+        while (atomic_load_explicit(&w->parker, memory_order_acquire) == WEFT__ASLEEP) { /* -> I2 */
+                weft__futex_wait(&w->parker, WEFT__ASLEEP, deadline);
+                if (deadline != WEFT_FOREVER && weft_now() >= deadline)
+                        break;
+        }
+        /* relaxed: read for the figures only */
+        if (atomic_load_explicit(&w->parker, memory_order_relaxed) == WEFT__NOTIFIED)
+                weft__count(&w->woken, false);
+        get_up(w);
+}

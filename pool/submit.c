@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Submitting: admission (is the pool open, is there room), the capture of the context, the queue.
+ *
+ * Pairings
+ *  S1  submit: count (seq_cst), then look at closed <-> shutdown: closed (seq_cst), then look at
+ *      the counts (pool.c): a submit that got in is waited for. A worker's own submits need no such
+ *      order: the task that makes them is itself counted and has not ended.
+ */
+#include "submit.h"
+
+#include "group.h"
+#include "worker.h"
+
+/* ---- counting ---- */
+
+void weft__count(atomic_uint_least64_t *count, bool shared)
+{
+        if (shared) {
+                atomic_fetch_add_explicit(count, 1, memory_order_seq_cst); /* S1 <-> shutdown */
+                return;
+        }
+        /* relaxed: the owner is the only writer */
+        uint64_t n = atomic_load_explicit(count, memory_order_relaxed);
+        atomic_store_explicit(count, n + 1, memory_order_release); /* E1 -> sum_up (pool.c) */
+}
+
+static unsigned stripe_self(void)
+{
+        static atomic_uint threads;
+        static _Thread_local unsigned own;
+        if (!own) /* relaxed: any number does */
+                own = 1 + atomic_fetch_add_explicit(&threads, 1, memory_order_relaxed);
+        return own % WEFT__STRIPES;
+}
+
+struct weft__counts *weft__counts_self(weft_pool *pool, bool *ret_shared)
+{
+        weft__worker *self = weft__worker_self();
+        *ret_shared = !self || self->pool != pool;
+        return *ret_shared ? &pool->stripe[stripe_self()].counts : &self->counts;
+}
+
+/* ---- room in a bounded pool ---- */
+
+enum { RUN_HERE = 1 };
+
+/* Every task that is counted as submitted takes room, beyond the bound if need be, and gives it
+ * back when it starts, is cancelled or is refused. */
+void weft__room_exceed(weft_pool *pool)
+{
+        if (!pool->max_queued)
+                return;
+        weft__lock_take(&pool->room.lock);
+        pool->room.queued++;
+        weft__lock_give(&pool->room.lock);
+}
+
+/* One of: 0, there is room and it is taken; RUN_HERE, there is none, and it is taken for a moment
+ * beyond the bound; -EAGAIN, there is none; an error of the wait for it. */
+static int room_take(weft_pool *pool, bool inside)
+{
+        for (;;) {
+                weft__waiter own, *w = NULL;
+                bool waits = pool->when_full == WEFT_BLOCK && !inside;
+                if (waits)
+                        w = weft__wait_begin(&own, false);
+                weft__lock_take(&pool->room.lock);
+                bool room = pool->room.queued < pool->max_queued ||
+                            (pool->when_full == WEFT_BLOCK && inside);
+                bool run_here = !room && pool->when_full == WEFT_CALLER;
+                /* relaxed: the shutdown takes the lock after it has closed the pool */
+                bool closed = atomic_load_explicit(&pool->closed, memory_order_relaxed);
+                if (room || run_here)
+                        pool->room.queued++;
+                else if (waits && !closed)
+                        weft__waitlist_add(&pool->room.waiters, w);
+                weft__lock_give(&pool->room.lock);
+                if (room || run_here)
+                        return room ? 0 : RUN_HERE;
+                if (closed)
+                        return -ESHUTDOWN;
+                if (!waits)
+                        return -EAGAIN;
+                int r = weft__wait_error(weft__wait(w, WEFT_FOREVER));
+                if (r < 0) {
+                        weft__lock_take(&pool->room.lock);
+                        weft__waitlist_remove(&pool->room.waiters, w);
+                        weft__lock_give(&pool->room.lock);
+                        return r;
+                }
+        }
+}
+
+void weft__room_freed(weft_pool *pool)
+{
+        if (!pool->max_queued)
+                return;
+        weft__lock_take(&pool->room.lock);
+        pool->room.queued--;
+        weft__waitlist_wake_one(&pool->room.waiters);
+        weft__lock_give(&pool->room.lock);
+}
+
+/* ---- admission ---- */
+
+/* Take back a task that was counted in. */
+static void refuse(weft_pool *pool)
+{
+        bool shared;
+        struct weft__counts *counts = weft__counts_self(pool, &shared);
+        weft__count(&counts->refused, shared);
+        weft__room_freed(pool);
+        weft__pool_check_drained(pool);
+}
+
+/* Count one task in: 0, RUN_HERE, or an error with nothing counted. */
+static int admit(weft_pool *pool)
+{
+        bool shared;
+        struct weft__counts *counts = weft__counts_self(pool, &shared);
+        int r = 0;
+        if (pool->generation != weft__fork_generation())
+                return -EOWNERDEAD;
+        if (pool->max_queued) {
+                r = room_take(pool, !shared);
+                if (r < 0)
+                        return r;
+        }
+        weft__count(&counts->submitted, shared);
+        if (!atomic_load_explicit(&pool->closed, memory_order_seq_cst)) /* S1 <-> shutdown */
+                return r;
+        refuse(pool);
+        return -ESHUTDOWN;
+}
+
+void weft__enqueue(weft_pool *pool, weft_task *task)
+{
+        weft__worker *self = weft__worker_self();
+        if (!self || self->pool != pool || !weft__deque_push(&self->deque, task))
+                weft__injector_push(&pool->injector, task);
+        weft__idle_notify(pool);
+}
+
+/* The pool is full and its policy is that the submitter does the work. */
+static void run_here(weft_pool *pool, weft_task *task)
+{
+        bool shared;
+        struct weft__counts *counts = weft__counts_self(pool, &shared);
+        if (weft__task_claim(task)) {
+                weft__count(&counts->started, shared);
+                weft__room_freed(pool);
+                weft_task *caller = weft__task_exchange(task);
+                weft__task_lent(caller);
+                int result = weft__task_run(task, false);
+                weft__task_exchange(caller);
+                weft__task_end(task, result);
+                weft__count(&counts->run, shared);
+        } else {
+                weft_task_unref(task); /* cancelled by its group just now */
+        }
+        weft__pool_check_drained(pool);
+}
+
+int weft__submit(weft_pool *pool, const struct weft__closure *closure, struct weft__group *group,
+                 weft_task **ret)
+{
+        if (!closure->fn || (closure->size && !closure->args))
+                return -EINVAL;
+        pool = weft__pool_or_default(pool);
+        if (!pool)
+                return -ENOMEM;
+        weft_task *task = weft__task_new(closure, ret ? 2 : 1, ret || group);
+        if (!task)
+                return -ENOMEM;
+        int r = admit(pool);
+        if (r < 0) {
+                weft__task_free(task);
+                return r;
+        }
+        task->pool = pool;
+        task->context = weft_context_capture();
+        if (group && !weft__group_join(group, task)) {
+                refuse(pool);
+                weft_context_unref(task->context);
+                weft__task_free(task);
+                return -ECANCELED;
+        }
+        if (ret)
+                *ret = task;
+        if (r == RUN_HERE)
+                run_here(pool, task);
+        else
+                weft__enqueue(pool, task);
+        return 0;
+}
+
+/* ---- the public calls ---- */
+
+int weft_submit(weft_pool *pool, weft_fn *fn, void *arg)
+{
+        const struct weft__closure closure = {.fn = fn, .arg = arg};
+        return weft__submit(pool, &closure, NULL, NULL);
+}
+
+int weft_submit_copy(weft_pool *pool, weft_fn *fn, const void *args, size_t size)
+{
+        return weft_submit_closure(pool, fn, args, size, NULL);
+}
+
+int weft_submit_closure(weft_pool *pool, weft_fn *fn, const void *args, size_t size,
+                        weft_drop_fn *drop)
+{
+        const struct weft__closure closure = {
+            .fn = fn, .args = args, .size = size, .copies = true, .drop = drop};
+        return weft__submit(pool, &closure, NULL, NULL);
+}
+
+int weft_spawn(weft_pool *pool, weft_task **ret, weft_fn *fn, void *arg)
+{
+        const struct weft__closure closure = {.fn = fn, .arg = arg};
+        return ret ? weft__submit(pool, &closure, NULL, ret) : -EINVAL;
+}
+
+int weft_spawn_closure(weft_pool *pool, weft_task **ret, weft_fn *fn, const void *args, size_t size,
+                       weft_drop_fn *drop)
+{
+        const struct weft__closure closure = {
+            .fn = fn, .args = args, .size = size, .copies = true, .drop = drop};
+        return ret ? weft__submit(pool, &closure, NULL, ret) : -EINVAL;
+}

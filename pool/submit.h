@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The one way into a pool, whatever the public call.
+ */
+#ifndef WEFT_POOL_SUBMIT_H
+#define WEFT_POOL_SUBMIT_H
+
+#include "task.h"
+
+struct weft__group;
+
+/* Submit a closure in the caller's context, into a group unless that is NULL, with a handle unless
+ * ret is NULL. As weft_submit(); or -ECANCELED from a cancelled group. */
+int weft__submit(weft_pool *pool, const struct weft__closure *closure, struct weft__group *group,
+                 weft_task **ret);
+
+/* Count a task into its group; false if that is cancelled. */
+bool weft__group_join(struct weft__group *group, weft_task *task);
+
+#endif

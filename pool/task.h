@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A task: a function, its argument, the context it runs in, and what is needed to wait for it.
+ *
+ * The first cache line is all that a fire-and-forget task uses. The second one is valid if the
+ * state has HANDLE: somebody else than the worker may have a pointer to the task (a handle, a
+ * group).
+ *
+ * State: a phase and flags in one word.
+ *
+ *   QUEUED --claim--> RUNNING --end--> DONE      the claim is a compare-and-swap where there is a
+ *                                                HANDLE, since a canceller may claim it too
+ *   CANCEL     asked to end
+ *   ATTENDED   somebody has, or had, something linked to the task under its lock (waiters,
+ *              callbacks, a canceller at work): the end must take the lock. Set under the lock,
+ *              never cleared.
+ *
+ * Ownership: `refs` counts the handles, and one that belongs to the queue and to whoever takes the
+ * task out of it (a task that was cancelled stays in its queue until it is found there). The
+ * context's reference moves in at the submit and into the frame at the start. A task is in at most
+ * one queue.
+ */
+#ifndef WEFT_POOL_TASK_H
+#define WEFT_POOL_TASK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <weft/pool.h>
+
+#include "lock.h"
+#include "wait.h"
+
+struct weft__group;
+struct weft__fiber;
+
+enum weft__state {
+        WEFT__QUEUED = 0,
+        WEFT__RUNNING = 1,
+        WEFT__ENDED = 2,
+        WEFT__PHASE = 3, /* mask of the above */
+        WEFT__CANCEL = 4,
+        WEFT__ATTENDED = 8,
+        WEFT__HANDLE = 16,
+        WEFT__HEAP_ARGS = 32, /* the closure's arguments are an allocation of their own */
+        WEFT__CALLBACK = 64,  /* made by weft_task_on_done() */
+        WEFT__JOB = 128,      /* forked by a task that has started: it is never cancelled unrun */
+};
+
+enum { WEFT__INLINE_ARGS = 48 };
+
+struct weft_task {
+        _Atomic(weft_task *) next; /* in the injector, a free list */
+        weft_fn *fn;
+        void *arg;
+        weft_drop_fn *drop;
+        weft_context *context;
+        weft_pool *pool;
+        atomic_uint state;
+        atomic_uint refs;
+        int result; /* once ENDED */
+        weft__lock lock;
+
+        weft__waitlist waiters;               /* under lock */
+        weft_task *first_callback;            /* under lock; linked by group_next */
+        weft_task *last_callback;             /* under lock */
+        struct weft__group *group;            /* NULL: none */
+        weft_task *group_next, *group_before; /* under the group's lock; group_next of a callback:
+                                                 the one to be started after it, or NULL */
+        _Atomic(struct weft__fiber *) fiber;  /* that it runs on, once it has begun to wait */
+
+        size_t args_size;
+        unsigned born; /* weft__fork_generation() when it was made */
+        _Alignas(16) char args[WEFT__INLINE_ARGS];
+} __attribute__((aligned(WEFT__CACHE_LINE)));
+
+/* The closure of a task: what to run, on what. With size, args are copied. */
+struct weft__closure {
+        weft_fn *fn;
+        void *arg;
+        const void *args;
+        size_t size;
+        bool copies;
+        weft_drop_fn *drop;
+};
+
+/* A task of the closure with no context and no pool yet; NULL when there is no memory. */
+weft_task *weft__task_new(const struct weft__closure *closure, unsigned refs, bool handle);
+
+/* Give its memory back; neither destructor nor context are looked after. */
+void weft__task_free(weft_task *task);
+
+/* Run fn and drop (or drop only, if it was cancelled before the start) in a frame of its own from
+ * its context; the result. The caller has claimed it. */
+int weft__task_run(weft_task *task, bool cancelled);
+
+/* Claim a queued task: false if somebody has already. */
+bool weft__task_claim(weft_task *task);
+
+/* A claimed task that was taken out of its queue has ended: tell everybody, and give up the queue's
+ * reference. The task may be gone afterwards. */
+void weft__task_end(weft_task *task, int result);
+
+/* Whether it was made by weft_fork(): its task counts on it. */
+static inline bool weft__task_is_job(const weft_task *task)
+{
+        /* relaxed: JOB is there from the beginning, or not */
+        return atomic_load_explicit(&task->state, memory_order_relaxed) & WEFT__JOB;
+}
+
+/* The callback that is due when this one is started, or NULL. */
+static inline weft_task *weft__task_then(const weft_task *task)
+{
+        /* relaxed: CALLBACK is there from the beginning, or not */
+        return atomic_load_explicit(&task->state, memory_order_relaxed) & WEFT__CALLBACK
+                   ? task->group_next
+                   : NULL;
+}
+
+/* The same, for one with a HANDLE that stays in its queue, with the queue's reference. */
+void weft__task_tell(weft_task *task, int result);
+
+/* The result of a task, waited for whatever it takes. */
+int weft__task_await_shielded(weft_task *task);
+
+/* The group of a task, or NULL. */
+struct weft__group *weft__task_group(const weft_task *task);
+
+static inline unsigned weft__task_state(const weft_task *task)
+{
+        /* T1: acquire, so that whoever sees the end sees what came before it */
+        return atomic_load_explicit(&task->state, memory_order_acquire);
+}
+
+/* The task, which runs on fiber, is about to wait for the first time: let cancellers know where. */
+void weft__task_waits_on(weft_task *task, struct weft__fiber *fiber);
+
+/* The task lets another one run on its fiber, and wait there: cancellers of the first must not wake
+ * the second. NULL is fine. */
+void weft__task_lent(weft_task *task);
+
+/* Whether a task has been asked to end, by itself or with its pool. */
+bool weft__task_cancelled(const weft_task *task);
+
+/* Give free tasks of this thread back to all: when it ends, and before a worker sleeps for good. */
+void weft__task_cache_settle(void);
+
+#endif

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A worker: its thread, and the loop that takes tasks and runs them.
+ *
+ * The loop runs on fibers. One of them runs it at a time; the others hold a parked task or wait in
+ * the loop, in weft__park_switch(), to be of use. A task that is resumed brings its own fiber, and
+ * when it ends that fiber goes on with the loop. So no task ever runs above another one's stack.
+ *
+ * Order: fibers that are ready and tasks take turns, so that neither starves the other. Of the
+ * tasks the newest of the own deque comes first (its data is in the cache, and a tree of tasks
+ * stays small), but every FAIR-th time the oldest of the injector's or the own deque does, so that
+ * no task waits for ever.
+ */
+#include "worker.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include <weft/suspend.h>
+
+#include "cpu.h"
+#include "futex.h"
+
+enum {
+        FAIR = 61, /* a prime, so that it falls in with no pattern of the tasks */
+        SPIN_NS =
+            10 * 1000, /* how long to search before going to sleep: about what a wake-up costs */
+};
+
+static _Thread_local weft__worker *self;
+
+/* In the child of a fork no thread is a worker, the one of the task that forked no more than any
+ * other: its waits block, and must not run what is queued on a stack of its own. */
+static void after_fork(void)
+{
+        self = NULL;
+}
+
+__attribute__((constructor(103))) static void init(void)
+{
+        pthread_atfork(NULL, NULL, after_fork);
+}
+
+__attribute__((noinline)) weft__worker *weft__worker_self(void)
+{
+        return self;
+}
+
+/* Where the task that runs on this thread is kept: in its fiber, or outside pools here, for one
+ * that its submitter runs. */
+static __attribute__((noinline)) weft_task **task_place(void)
+{
+        static _Thread_local weft_task *outside;
+        return self && self->fiber ? &self->fiber->task : &outside;
+}
+
+weft_task *weft__task_self(void)
+{
+        return *task_place();
+}
+
+weft_task *weft__task_exchange(weft_task *task)
+{
+        weft_task **place = task_place(), *before = *place;
+        *place = task;
+        return before;
+}
+
+weft__fiber *weft__fiber_self(void)
+{
+        weft__worker *w = weft__worker_self();
+        return w && w->fiber && w->fiber->task ? w->fiber : NULL;
+}
+
+/* ---- where work comes from ---- */
+
+void weft__worker_line_up(weft__worker *w, weft__fiber *fiber)
+{
+        fiber->next = NULL;
+        if (w->first_ready)
+                w->last_ready->next = fiber;
+        else
+                w->first_ready = fiber;
+        w->last_ready = fiber;
+}
+
+/* Line up the fibers that other threads have woken, in the order in which they were. */
+static void empty_inbox(weft__worker *w)
+{
+        /* relaxed: looked at again; P2 when it matters */
+        if (!atomic_load_explicit(&w->inbox, memory_order_relaxed))
+                return;
+        weft__fiber *newest =
+            atomic_exchange_explicit(&w->inbox, NULL, memory_order_acquire); /* -> P1 */
+        weft__fiber *oldest = NULL;
+        while (newest) {
+                weft__fiber *next = newest->next;
+                newest->next = oldest;
+                oldest = newest;
+                newest = next;
+        }
+        while (oldest) {
+                weft__fiber *next = oldest->next;
+                weft__worker_line_up(w, oldest);
+                oldest = next;
+        }
+}
+
+static weft_task *from_injector(weft__worker *w)
+{
+        weft_task *batch[WEFT__BATCH];
+        unsigned n = weft__injector_take(&w->pool->injector, batch, WEFT__BATCH);
+        if (!n)
+                return NULL;
+        /* relaxed: the owner is the only writer */
+        uint64_t injected = atomic_load_explicit(&w->injected, memory_order_relaxed);
+        atomic_store_explicit(&w->injected, injected + n, memory_order_relaxed); /* relaxed: same */
+        /* The first to run now, the others so that they come out in their order. */
+        for (unsigned i = n - 1; i > 0; i--)
+                if (!weft__deque_push(&w->deque, batch[i]))
+                        weft__injector_push(&w->pool->injector, batch[i]);
+        if (n > 1)
+                weft__idle_notify(w->pool);
+        return batch[0];
+}
+
+static weft_task *from_others(weft__worker *w)
+{
+        weft_pool *pool = w->pool;
+        w->random = w->random * 1664525u + 1013904223u; /* Numerical Recipes' generator */
+        unsigned first = (unsigned)((uint64_t)w->random * pool->workers >> 32);
+        for (unsigned i = 0; i < pool->workers; i++) {
+                weft__worker *victim = &pool->worker[(first + i) % pool->workers];
+                weft_task *task;
+                if (victim == w || !weft__deque_has_some(&victim->deque))
+                        continue;
+                task = weft__deque_steal(&victim->deque);
+                if (task) {
+                        weft__count(&w->stolen, false);
+                        return task;
+                }
+        }
+        return NULL;
+}
+
+static weft_task *next_task(weft__worker *w)
+{
+        weft_task *task = NULL;
+        if (++w->tick % FAIR == 0) {
+                task = w->tick % 2 ? from_injector(w) : weft__deque_steal(&w->deque);
+                if (task)
+                        return task;
+        }
+        task = weft__deque_pop(&w->deque);
+        return task ? task : from_injector(w);
+}
+
+static weft__fiber *next_fiber(weft__worker *w)
+{
+        weft__fiber *fiber = w->first_ready;
+        if (fiber)
+                w->first_ready = fiber->next;
+        return fiber;
+}
+
+/* ---- the loop ---- */
+
+static void run(weft__worker *w, weft_task *task)
+{
+        weft_pool *pool = w->pool;
+        if (!weft__task_claim(task)) {
+                weft_task_unref(task); /* it was cancelled while it was queued */
+                return;
+        }
+        weft__idle_found(w);
+        weft__count(&w->counts.started, false);
+        weft__room_freed(pool);
+        weft_task *then = weft__task_then(task);
+        if (then)
+                weft__enqueue(pool, then);
+        /* relaxed: a task that is started just before the cancellation is one that runs */
+        bool cancelled = atomic_load_explicit(&pool->cancelling, memory_order_relaxed) &&
+                         !weft__task_is_job(task);
+        weft__fiber *fiber = w->fiber;
+        fiber->task = task;
+        fiber->jobs = fiber->oldest_private = NULL;
+        int result = weft__task_run(task, cancelled);
+        if (self != w)
+                _exit(result < 0); /* the task has forked, and this is the child */
+        /* The end may cancel others, whose destructors may wait: the fiber still has its task. */
+        weft__task_end(task, result);
+        fiber->task = NULL;
+        weft__count(cancelled ? &w->counts.cancelled : &w->counts.run, false);
+}
+
+static void resume(weft__worker *w, weft__fiber *fiber)
+{
+        weft__idle_found(w);
+        weft__park_switch(w, fiber);
+}
+
+/* Do one thing that is ready: resume a fiber, or run a task; false if there is neither here. */
+static bool one_turn(weft__worker *w)
+{
+        weft__fiber *fiber;
+        weft_task *task;
+        empty_inbox(w);
+        if (w->timers.root && w->tick % FAIR == 0)
+                weft__park_timers(w, weft_now());
+        if (!w->fiber_was_last && (fiber = next_fiber(w))) {
+                w->fiber_was_last = true;
+                resume(w, fiber);
+                return true;
+        }
+        w->fiber_was_last = false;
+        if ((task = next_task(w))) {
+                run(w, task);
+                return true;
+        }
+        if ((fiber = next_fiber(w))) {
+                resume(w, fiber);
+                return true;
+        }
+        return false;
+}
+
+static bool has_ready(weft__worker *w)
+{
+        if (w->timers.root)
+                weft__park_timers(w, weft_now());
+        empty_inbox(w);
+        return w->first_ready != NULL;
+}
+
+/* Look at the other workers' queues for a while. */
+static weft_task *search(weft__worker *w)
+{
+        weft_task *task = NULL;
+        int64_t until = 0;
+        if (!weft__idle_search(w))
+                return NULL;
+        do {
+                task = from_others(w);
+                if (!task)
+                        task = from_injector(w);
+                if (task || has_ready(w) ||
+                    atomic_load_explicit(&w->pool->stop, memory_order_acquire))
+                        break;
+                for (int i = 0; i < 16; i++)
+                        weft__cpu_pause();
+                if (!until)
+                        until = weft_now() + SPIN_NS;
+        } while (weft_now() < until);
+        return task;
+}
+
+void weft__worker_loop(weft__fiber *fiber)
+{
+        weft__fiber_begins(fiber);
+        weft__worker *w = fiber->home;
+        weft_pool *pool = w->pool;
+        weft__park_commit(w);
+        while (!atomic_load_explicit(&pool->stop, memory_order_acquire)) { /* -> R2 */
+                if (atomic_load_explicit(&pool->cancelling, memory_order_acquire) &&
+                    !w->told_cancel) {
+                        w->told_cancel = true;
+                        weft__park_cancel(w);
+                }
+                if (one_turn(w))
+                        continue;
+                weft_task *task = search(w);
+                if (task)
+                        run(w, task);
+                else if (!has_ready(w))
+                        weft__idle_sleep(w,
+                                         w->timers.root ? w->timers.root->deadline : WEFT_FOREVER);
+        }
+        weft__park_switch(w, &w->base);
+        __builtin_unreachable();
+}
+
+/* "name-7", with the name cut so that the whole fits what the kernel takes. */
+static void set_name(const weft__worker *w)
+{
+        char number[12], name[sizeof(w->pool->name) + sizeof(number)];
+        int digits = snprintf(number, sizeof(number), "-%u", w->index);
+        snprintf(name, sizeof(name), "%.*s%s", 15 - digits, w->pool->name, number);
+        pthread_setname_np(pthread_self(), name);
+}
+
+/* A hook sees the empty context, and what it binds goes with it. */
+static void run_hook(weft__worker *w, void (*hook)(unsigned worker, void *hook_arg))
+{
+        if (!hook)
+                return;
+        weft__frame earlier = weft__frame_enter(NULL);
+        hook(w->index, w->pool->hook_arg);
+        weft__frame_leave(earlier);
+}
+
+void *weft__worker_main(void *arg)
+{
+        weft__worker *w = arg;
+        weft_pool *pool = w->pool;
+        self = w;
+        set_name(w);
+        weft__fiber_init_thread(&w->base);
+        run_hook(w, pool->on_start);
+        atomic_fetch_add_explicit(&pool->running, 1, memory_order_release); /* R1 -> create */
+        weft__futex_wake(&pool->running, 1);
+
+        w->fiber = &w->base;
+        weft__park_switch(w, weft__park_loop_fiber(w));
+
+        w->fiber = NULL;
+        run_hook(w, pool->on_stop);
+        weft__park_fini(w);
+        self = NULL;
+        return NULL;
+}

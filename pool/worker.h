@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A pool and its workers, from inside.
+ *
+ * Who writes what
+ *   owner    fields that only the worker's own thread touches
+ *   any      atomics that others write too
+ *   idle     under pool->idle.lock
+ *   ending   under pool->ending.lock
+ *   const    not written after the pool is created
+ *
+ * Sleep and wake (idle.c): `idle.state` counts the sleeping and the searching. Whoever publishes
+ * work has a full fence after it and then looks at the count; whoever goes to sleep counts himself,
+ * has a full fence, and then looks for work once more. So one of them sees the other.
+ */
+#ifndef WEFT_POOL_WORKER_H
+#define WEFT_POOL_WORKER_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <weft/pool.h>
+
+#include "deque.h"
+#include "fiber.h"
+#include "injector.h"
+#include "lock.h"
+#include "task.h"
+#include "timer.h"
+#include "wait.h"
+
+typedef struct weft__worker weft__worker;
+
+/* Counts of tasks. One writer for a worker's own; many for the stripes of outsiders. */
+struct weft__counts {
+        atomic_uint_least64_t submitted, started, run, cancelled, refused;
+};
+
+enum weft__parker { WEFT__AWAKE = 0, WEFT__ASLEEP, WEFT__NOTIFIED };
+
+struct weft__worker {
+        weft_pool *pool;  /* const */
+        unsigned index;   /* const */
+        pthread_t thread; /* const */
+
+        /* owner */
+        weft__fiber *fiber;  /* that runs now */
+        weft__fiber *left;   /* that ran before it, if the switch is not complete yet */
+        weft__fiber base;    /* the thread's own stack: where the worker begins and ends */
+        weft__fiber *fibers; /* all that it made */
+        weft__fiber *spare;  /* those that wait in the loop */
+        unsigned spares;
+        weft__fiber *first_ready, *last_ready; /* to be resumed, in this order */
+        weft__timers timers;
+        unsigned tick;
+        unsigned random;
+        bool fiber_was_last; /* what the loop took last: a fiber that was ready, or a task */
+        bool told_cancel;    /* the cancelled pool's parked tasks have been woken */
+
+        /* written by the owner only, read by any */
+        struct weft__counts counts;
+        atomic_uint_least64_t stolen, injected, woken, parked;
+
+        weft__deque deque;
+
+        /* any */
+        _Alignas(WEFT__CACHE_LINE) _Atomic(weft__fiber *) inbox; /* fibers woken by other threads */
+        atomic_uint parker;                                      /* of enum weft__parker */
+
+        /* idle */
+        weft__worker *next_asleep;
+        bool listed;    /* among the sleeping */
+        bool searching; /* counted as searching; by the owner while it is awake */
+} __attribute__((aligned(WEFT__CACHE_LINE)));
+
+enum { WEFT__STRIPES = 16, WEFT__BATCH = 32 };
+
+enum weft__stage {
+        WEFT__OPEN = 0,
+        WEFT__CLOSED,   /* no submits; tasks are ending */
+        WEFT__DRAINED,  /* no task is left */
+        WEFT__STOPPING, /* somebody joins the workers */
+        WEFT__STOPPED,
+};
+
+struct weft_pool {
+        /* const */
+        unsigned workers;
+        unsigned generation; /* weft__fork_generation() when it was made */
+        size_t stack_size;
+        size_t max_queued;
+        weft_when_full when_full;
+        void (*on_start)(unsigned worker, void *hook_arg);
+        void (*on_stop)(unsigned worker, void *hook_arg);
+        void *hook_arg;
+        char name[16];
+
+        atomic_bool closed;     /* submits are refused */
+        atomic_bool cancelling; /* tasks end as cancelled */
+        atomic_bool stop;       /* workers end */
+        atomic_uint running;    /* workers that have started */
+        atomic_uint
+            visitors; /* threads from outside that use the pool without holding a task of it */
+
+        weft__injector injector;
+
+        struct {
+                _Alignas(WEFT__CACHE_LINE) atomic_uint state; /* sleeping << 16 | searching */
+                weft__lock lock;
+                weft__worker *asleep; /* the one that went to sleep last first */
+        } idle;
+
+        struct { /* the bound on queued tasks, if there is one */
+                _Alignas(WEFT__CACHE_LINE) weft__lock lock;
+                size_t queued;
+                weft__waitlist waiters;
+        } room;
+
+        struct {
+                _Alignas(WEFT__CACHE_LINE) weft__lock lock;
+                enum weft__stage stage;
+                weft__waitlist waiters;
+        } ending;
+
+        struct weft__stripe {
+                _Alignas(WEFT__CACHE_LINE) struct weft__counts counts;
+        } stripe[WEFT__STRIPES];
+
+        weft__worker worker[];
+} __attribute__((aligned(WEFT__CACHE_LINE)));
+
+/* ---- worker.c: the loop ---- */
+
+/* The worker that this thread is; NULL outside pools. A call, never inlined: a fiber may go on
+ * elsewhere. */
+weft__worker *weft__worker_self(void);
+
+/* The task that runs on this thread now; NULL outside tasks. */
+weft_task *weft__task_self(void);
+
+/* Let another task be it; the one before. */
+weft_task *weft__task_exchange(weft_task *task);
+
+/* The fiber of a task that can be left while it waits; NULL where the thread must block: outside
+ * pools, and between tasks. */
+weft__fiber *weft__fiber_self(void);
+
+/* The thread of a worker. */
+void *weft__worker_main(void *arg);
+
+/* What begins on every new fiber. */
+void weft__worker_loop(weft__fiber *fiber);
+
+/* Put a fiber at the end of its own worker's line. By the owner. */
+void weft__worker_line_up(weft__worker *w, weft__fiber *fiber);
+
+/* ---- park.c: fibers that wait ---- */
+
+/* Complete the switch from the fiber that ran before. First thing on the new stack. */
+void weft__park_commit(weft__worker *w);
+
+/* Go on with another fiber of the worker. */
+void weft__park_switch(weft__worker *w, weft__fiber *to);
+
+/* Make a fiber runnable on its home worker. Any thread; it owns the fiber. */
+void weft__unpark(weft__fiber *fiber);
+
+/* Fire the timers that are due at now. By the owner. */
+void weft__park_timers(weft__worker *w, int64_t now);
+
+/* Wake everything that is parked on this worker, since the pool is cancelled. By the owner. */
+void weft__park_cancel(weft__worker *w);
+
+/* A fiber for the loop: a spare one, or a new one; NULL when there is no memory. By the owner. */
+weft__fiber *weft__park_loop_fiber(weft__worker *w);
+
+/* Free all fibers but base. By the owner, on base, when it ends. */
+void weft__park_fini(weft__worker *w);
+
+/* ---- idle.c: sleep and wake ---- */
+
+/* Work was published: wake somebody for it if nobody is about to find it. Any thread. */
+void weft__idle_notify(weft_pool *pool);
+
+/* Whether more workers of the pool sleep or search than this one has tasks in its deque: a hint, by
+ * the owner; false on a thread that is none. */
+bool weft__idle_wants(weft__worker *w);
+
+/* Wake this worker if it sleeps. Any thread. */
+void weft__idle_wake(weft__worker *w);
+
+/* Wake all. Any thread. */
+void weft__idle_wake_all(weft_pool *pool);
+
+/* Begin to search for work, if not too many do; end it, having found some or not. By the owner. */
+bool weft__idle_search(weft__worker *w);
+void weft__idle_found(weft__worker *w);
+
+/* Sleep until there may be something to do, or until deadline. By the owner. */
+void weft__idle_sleep(weft__worker *w, int64_t deadline);
+
+/* ---- submit.c ---- */
+
+/* Give a task to the pool: to the own deque of a worker of it, else to the injector. Cannot fail.
+ * */
+void weft__enqueue(weft_pool *pool, weft_task *task);
+
+/* A task enters the queue of a bounded pool whether there is room or not; one has left it. */
+void weft__room_exceed(weft_pool *pool);
+void weft__room_freed(weft_pool *pool);
+
+/* The counts in which this thread counts for the pool. */
+struct weft__counts *weft__counts_self(weft_pool *pool, bool *ret_shared);
+void weft__count(atomic_uint_least64_t *count, bool shared);
+
+/* ---- pool.c ---- */
+
+/* If the pool is closed and its last task has ended, say so to those who shut it down. */
+void weft__pool_check_drained(weft_pool *pool);
+
+/* Keep the pool's memory for a thread that is none of its workers, between two points of which the
+ * first holds a task of it that has not ended. */
+void weft__pool_enter(weft_pool *pool);
+void weft__pool_leave(weft_pool *pool);
+
+/* The pool that NULL means; NULL if there is none. */
+weft_pool *weft__pool_or_default(weft_pool *pool);
+
+#endif
