@@ -27,6 +27,7 @@ struct request {
         weft_fn *fn;
         void *arg;
         weft__frame frame;
+        bool shielded;
         int result;
         weft__waiter *waiter;
         struct request *next;
@@ -76,7 +77,9 @@ static void *serve(void *unused)
         pthread_setname_np(pthread_self(), "weft-blocking");
         while ((r = next_request())) {
                 weft__frame own = weft__frame_exchange(r->frame);
+                weft__shield_exchange(r->shielded);
                 r->result = r->fn(r->arg);
+                weft__shield_exchange(false);
                 r->frame = weft__frame_exchange(own);
                 weft__wake(r->waiter, WEFT__DONE); /* the request may be gone from here on */
         }
@@ -146,7 +149,10 @@ int weft_blocking(weft_fn *fn, void *arg)
                 return -EINVAL;
         if (!weft__fiber_self())
                 return fn(arg);
-        struct request request = {.fn = fn, .arg = arg, .waiter = weft__wait_begin(&own, true)};
+        struct request request = {.fn = fn,
+                                  .arg = arg,
+                                  .shielded = weft__shielded(),
+                                  .waiter = weft__wait_begin(&own, true)};
         int r = weft__wait_ready();
         if (r < 0)
                 return r;

@@ -114,6 +114,7 @@ weft__waiter *weft__wait_begin(weft__waiter *own, bool shielded)
         weft_task *task = weft__task_self();
         weft__fiber *fiber = weft__fiber_self();
         weft__waiter *w = own;
+        shielded = shielded || (fiber ? fiber->shielded : weft__shielded());
         if (fiber) {
                 w = &fiber->wait;
                 weft__task_waits_on(task, fiber);

@@ -152,7 +152,9 @@ static void run_here(weft_pool *pool, weft_task *task)
                 weft__room_freed(pool);
                 weft_task *caller = weft__task_exchange(task);
                 weft__task_lent(caller);
+                bool shielded = weft__shield_exchange(false);
                 int result = weft__task_run(task, false);
+                weft__shield_exchange(shielded);
                 weft__task_exchange(caller);
                 weft__task_end(task, result);
                 weft__count(&counts->run, shared);

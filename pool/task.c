@@ -334,7 +334,7 @@ void weft__task_lent(weft_task *task)
 int weft_cancelled(void)
 {
         const weft_task *task = weft__task_self();
-        return task && weft__task_cancelled(task) ? -ECANCELED : 0;
+        return task && weft__task_cancelled(task) && !weft__shielded() ? -ECANCELED : 0;
 }
 
 /* The caller has claimed a task that never ran, and that is in its queue still, with the queue's

@@ -61,8 +61,14 @@ bool weft__waitlist_wake_one(weft__waitlist *list);                /* false: nob
 void weft__waitlist_wake_all(weft__waitlist *list);
 
 /* Begin to wait: the waiter of the fiber, or *own on a thread outside pools. With shielded,
- * cancellation of the task does not end the wait. */
+ * or in a WEFT_SHIELD block, cancellation of the task does not end the wait. */
 weft__waiter *weft__wait_begin(weft__waiter *own, bool shielded);
+
+/* Whether the caller is in a WEFT_SHIELD block: the task, or outside tasks the thread. */
+bool weft__shielded(void);
+
+/* Begin or end being so; returns how it was. For what runs something else in between. */
+bool weft__shield_exchange(bool shielded);
 
 /* In a task: make sure that the next wait of it has a stack to go on with: 0 or -ENOMEM. For waits
  * that must not fail once others count on them. */

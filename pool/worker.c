@@ -183,6 +183,7 @@ static void run(weft__worker *w, weft_task *task)
                          !weft__task_is_job(task);
         weft__fiber *fiber = w->fiber;
         fiber->task = task;
+        fiber->shielded = false;
         fiber->jobs = fiber->oldest_private = NULL;
         int result = weft__task_run(task, cancelled);
         if (self != w)

@@ -52,8 +52,43 @@ WEFT_API int weft_close(int fd);
 WEFT_API int weft_blocking(weft_fn *fn, void *arg);
 
 /* weft_cancelled - whether the calling task has been asked to end: -ECANCELED if so, else 0, as
- * outside tasks. Never blocks. Since 0.1. */
+ * outside tasks and inside WEFT_SHIELD. Never blocks. Since 0.1. */
 WEFT_API int weft_cancelled(void);
+
+/* WEFT_SHIELD { ... } - a section that is not called off: for what must be done to the end, a
+ * rollback say, though the task has been cancelled.
+ *
+ *   if (weft_wait_fd(fd, POLLIN, deadline) < 0) {
+ *           WEFT_SHIELD {
+ *                   say_goodbye(fd);          // its waits wait, though we were cancelled
+ *           }
+ *           return -ECANCELED;
+ *   }
+ *
+ * Inside it no wait is ended by a cancellation, of the task or of its pool, nor by the deadline of
+ * the context (a deadline that is passed to the wait itself counts as ever), and weft_cancelled()
+ * gives 0. None of it is lost: it is seen again by the first wait after the block. Blocks nest, and
+ * every way out leaves them: the end, break and continue (which leave this block only), return,
+ * goto, a C++ exception.
+ *
+ * The block belongs to the task, or outside tasks to the thread: it goes with a task that parks,
+ * and into weft_blocking(), but tasks that are submitted inside it are not shielded. A group that
+ * is opened inside it is not cancelled with the task (group.h). (A job of fork.h that its join
+ * inside the block runs as a call is shielded, being one.) Never blocks by itself; needs no memory.
+ * Since 0.1. */
+#define WEFT_SHIELD WEFT__SHIELD_AS(WEFT__PASTE(weft__shield_, __LINE__))
+#define WEFT__SHIELD_AS(shield)                                                                    \
+        for (struct weft__shield shield                                                            \
+             __attribute__((cleanup(weft__shield_end))) = weft__shield_begin();                    \
+             shield.once; shield.once = 0)
+
+/* Private: the storage and the two ends of a WEFT_SHIELD block. */
+struct weft__shield {
+        int outer; /* whether there is one around it */
+        int once;  /* 1 until the block has run */
+};
+WEFT_API struct weft__shield weft__shield_begin(void);
+WEFT_API void weft__shield_end(struct weft__shield *shield);
 
 WEFT_END_DECLS
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * C++ exceptions: thrown out of WEFT_WITH blocks and through weft_context_run() and
+ * C++ exceptions: thrown out of WEFT_WITH and WEFT_SHIELD blocks and through weft_context_run() and
  * weft_bound_call(), they undo and leave what they pass, and each frame is as it was. Exit 0, or the
  * line of what is not so on standard error and 1.
  */
@@ -9,7 +9,7 @@
 #include <new>
 #include <stdexcept>
 
-#include <weft/context.h>
+#include <weft/weft.h>
 
 #define CHECK(condition)                                                                           \
         do {                                                                                       \
@@ -41,6 +41,24 @@ static int throw_in_a_block(void *)
         return 0;
 }
 
+/* Whether this thread is in a WEFT_SHIELD block. */
+static bool shielded()
+{
+        struct weft__shield probe = weft__shield_begin();
+        bool inside = probe.outer;
+        weft__shield_end(&probe);
+        return inside;
+}
+
+static void throw_in_a_shield()
+{
+        WEFT_SHIELD {
+                WEFT_SHIELD {
+                        throw std::runtime_error("thrown");
+                }
+        }
+}
+
 static int expect_and_throw(void *)
 {
         CHECK(weft_get(&user) == &one);
@@ -66,6 +84,17 @@ int main()
         CHECK(weft_get(&user) == &one && weft_get(&kept) == &one);
         CHECK(released == 10);
 
+        WEFT_SHIELD {
+                CHECK(shielded());
+        }
+        CHECK(!shielded());
+        try {
+                throw_in_a_shield();
+        } catch (const std::runtime_error &) {
+                caught++;
+        }
+        CHECK(caught == 2 && !shielded());
+
         CHECK(weft_bind(&bound, expect_and_throw, nullptr) == 0);
         CHECK(weft_set(&user, &ten, nullptr) == 0);
         for (int i = 0; i < 3; i++) {
@@ -76,7 +105,7 @@ int main()
                 }
         }
         weft_bound_free(bound);
-        CHECK(caught == 4);
+        CHECK(caught == 5);
         CHECK(weft_get(&user) == &ten);
         CHECK(weft_reset(&user, &token) == 0); /* the same frame as ever */
         CHECK(weft_get(&user) == nullptr);
