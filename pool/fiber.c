@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Stacks of fibers, and what the tools must be told of them (see fiber.h).
- *
- * A stack is one anonymous mapping. Its guard page is installed in the page table where the kernel
- * can (MADV_GUARD_INSTALL, Linux 6.13), which splits no mapping, so that neighbouring stacks stay
- * one for the kernel and vm.max_map_count is no limit; elsewhere by mprotect().
+ * Fibers on their stacks, and what the tools must be told of them (see fiber.h).
  */
 #include "fiber.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "context/internal.h"
 
@@ -25,6 +18,7 @@
 #endif
 
 #if defined(WEFT_ASAN)
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #include <sanitizer/lsan_interface.h>
 #endif
@@ -33,10 +27,6 @@
 #endif
 #if defined(WEFT_VALGRIND)
 #include <valgrind/valgrind.h>
-#endif
-
-#if !defined(MADV_GUARD_INSTALL)
-#define MADV_GUARD_INSTALL 102
 #endif
 
 #if defined(__x86_64__) || defined(__aarch64__)
@@ -103,71 +93,51 @@ static void *first_frame(char *top, weft__fiber *fiber, void (*entry)(weft__fibe
 
 #endif
 
-static size_t page(void)
+weft__fiber *weft__fiber_at(char *high)
 {
-        static atomic_size_t known;
-        /* relaxed: it is the same number whoever writes it */
-        size_t p = atomic_load_explicit(&known, memory_order_relaxed);
-        if (!p) {
-                p = (size_t)sysconf(_SC_PAGESIZE);
-                atomic_store_explicit(&known, p, memory_order_relaxed); /* relaxed: as above */
-        }
-        return p;
+        /* Not all at the same distance from a page's end: the caches would hold few of them. */
+        uintptr_t end = (uintptr_t)high, colour = (end >> 16 ^ end >> 18) % 4 * 4;
+        uintptr_t lines = (sizeof(weft__fiber) + WEFT__CACHE_LINE - 1) / WEFT__CACHE_LINE;
+        return (weft__fiber *)(end - (lines + colour) * WEFT__CACHE_LINE);
 }
 
-static bool guard(char *at)
+weft__fiber *weft__fiber_new(weft__stacks *stacks, void (*entry)(weft__fiber *))
 {
-        return madvise(at, page(), MADV_GUARD_INSTALL) == 0 || mprotect(at, page(), PROT_NONE) == 0;
-}
-
-weft__fiber *weft__fiber_new(size_t stack_size, void (*entry)(weft__fiber *))
-{
-        size_t size = ((stack_size + page() - 1) & ~(page() - 1)) + page();
-        char *stack = mmap(NULL, size, PROT_READ | PROT_WRITE,
-                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
-        if (stack == MAP_FAILED)
+        weft__stack stack = weft__stacks_take(stacks);
+        if (!stack.low)
                 return NULL;
-        if (!guard(stack)) {
-                munmap(stack, size);
-                return NULL;
-        }
-        madvise(stack, size, MADV_NOHUGEPAGE); /* a huge page would be 512 times what it needs */
-
-        weft__fiber *fiber = (weft__fiber *)(((uintptr_t)stack + size - sizeof(*fiber)) &
-                                             ~(uintptr_t)(WEFT__CACHE_LINE - 1));
+        weft__fiber *fiber = weft__fiber_at(stack.low + stacks->size);
         fiber->wait.fiber = fiber; /* the rest is zero already */
         fiber->stack = stack;
-        fiber->size = size;
-        fiber->asan_bottom = stack + page();
+        fiber->asan_bottom = stack.low + stacks->guard;
         fiber->asan_size = (size_t)((char *)fiber - (char *)fiber->asan_bottom);
         fiber->sp = first_frame((char *)fiber, fiber, entry);
 #if defined(WEFT_TSAN)
         fiber->tsan_fiber = __tsan_create_fiber(0);
 #endif
 #if defined(WEFT_ASAN)
-        __lsan_register_root_region(fiber->asan_bottom, size - page());
+        __lsan_register_root_region(fiber->asan_bottom, stacks->size - stacks->guard);
 #endif
 #if defined(WEFT_VALGRIND)
-        fiber->valgrind_id = VALGRIND_STACK_REGISTER(stack, stack + size);
+        fiber->valgrind_id = VALGRIND_STACK_REGISTER(stack.low, stack.low + stacks->size);
 #endif
         return fiber;
 }
 
-weft__fiber *weft__fiber_free(weft__fiber *fiber)
+void weft__fiber_free(weft__stacks *stacks, weft__fiber *fiber)
 {
-        if (!fiber)
-                return NULL;
 #if defined(WEFT_TSAN)
         __tsan_destroy_fiber(fiber->tsan_fiber);
 #endif
 #if defined(WEFT_ASAN)
-        __lsan_unregister_root_region(fiber->asan_bottom, fiber->size - page());
+        /* What was left in the middle of its loop never returned. */
+        __asan_unpoison_memory_region(fiber->asan_bottom, fiber->asan_size);
+        __lsan_unregister_root_region(fiber->asan_bottom, stacks->size - stacks->guard);
 #endif
 #if defined(WEFT_VALGRIND)
         VALGRIND_STACK_DEREGISTER(fiber->valgrind_id);
 #endif
-        munmap(fiber->stack, fiber->size);
-        return NULL;
+        weft__stacks_give(stacks, fiber->stack);
 }
 
 void weft__fiber_init_thread(weft__fiber *fiber)

@@ -2,14 +2,17 @@
  *
  * Fibers: stacks that a worker's loop runs on, and the switch between them.
  *
- * A fiber's own structure lies at the top of its stack, so that a parked task costs one mapping and
- * as few pages as possible. The lowest page is a guard: running over it is a segmentation fault.
+ * A fiber's own structure lies at the high end of its stack, so that a parked task costs as few
+ * pages as possible. At the low end is a guard (stacks.h): running over it is a segmentation fault,
+ * which overflow.c explains.
  *
  * A switch saves what the ABI says a call must preserve, the floating-point control words among it.
  * It tells AddressSanitizer, ThreadSanitizer and valgrind. It does not know of tasks, contexts or
  * errno: see park.c for those.
  *
- * Ownership: a fiber belongs to the worker that made it, and runs only there.
+ * Ownership: the fiber that runs, the spare ones and the ready ones belong to their worker; one
+ * with a parked task to whoever wakes it. It runs on its home worker, which is another one only
+ * after it was resumed elsewhere, in a pool with WEFT_MIGRATE.
  */
 #ifndef WEFT_POOL_FIBER_H
 #define WEFT_POOL_FIBER_H
@@ -17,6 +20,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "stacks.h"
 #include "wait.h"
 
 struct weft_task;
@@ -32,10 +36,7 @@ struct weft__fiber {
         struct weft_job *oldest_private; /* of them, those that are no tasks yet; see fork.c */
         weft__waiter wait;               /* what that task waits for */
         weft__fiber *next; /* in the inbox, the line of those that are ready, or the spare ones */
-        weft__fiber *older, *newer; /* all fibers of the worker */
-
-        char *stack; /* the mapping, guard first; NULL: the thread's own stack */
-        size_t size; /* of it, in bytes */
+        weft__stack stack; /* its low is NULL: the thread's own */
         void *tsan_fiber;
         void *asan_bottom; /* what the sanitizer must know of a stack it switches to */
         size_t asan_size;
@@ -43,12 +44,15 @@ struct weft__fiber {
         unsigned valgrind_id;
 };
 
-/* A fiber with a stack of stack_size bytes and a guard, which will begin in entry(fiber) when it is
- * switched to for the first time; entry must not return. NULL when there is no memory. */
-weft__fiber *weft__fiber_new(size_t stack_size, void (*entry)(weft__fiber *));
+/* A fiber on a stack of its own, which will begin in entry(fiber) when it is switched to for the
+ * first time; entry must not return. NULL when there is no memory. Any thread. */
+weft__fiber *weft__fiber_new(weft__stacks *stacks, void (*entry)(weft__fiber *));
 
-/* Not while it runs. NULL is fine; returns NULL. */
-weft__fiber *weft__fiber_free(weft__fiber *fiber);
+/* Give it and its stack back. Not while it runs. Any thread. */
+void weft__fiber_free(weft__stacks *stacks, weft__fiber *fiber);
+
+/* The fiber whose stack ends there. */
+weft__fiber *weft__fiber_at(char *high);
 
 /* Make a fiber of what the calling thread runs on now. */
 void weft__fiber_init_thread(weft__fiber *fiber);

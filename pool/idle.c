@@ -133,9 +133,7 @@ static bool sees_work(weft__worker *w)
         weft_pool *pool = w->pool;
         /* relaxed, all: ordered by the fence; what they lead to is read again in the loop */
         if (atomic_load_explicit(&w->inbox, memory_order_relaxed) || /* P2 <-> unpark */
-            atomic_load_explicit(&pool->stop, memory_order_relaxed) ||
-            (!w->told_cancel && /* relaxed: as above */
-             atomic_load_explicit(&pool->cancelling, memory_order_relaxed)))
+            atomic_load_explicit(&pool->stop, memory_order_relaxed))
                 return true;
         if (state_of(pool) & SEARCHING_MASK)
                 return false; /* see above: that one looks for us too */

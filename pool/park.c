@@ -7,8 +7,8 @@
  * the stack that goes on: until then the one that is left still runs, and must not be resumed. If
  * the step fails the fiber has been woken in the meantime and is lined up at once.
  *
- * What travels with a task: its frame, whether a release function is what waits, errno, and by the
- * switch itself registers and control words.
+ * What travels with a task: its frame, whether a release function is what waits, errno, the
+ * exceptions that C++ is handling, and by the switch itself registers and control words.
  *
  * Pairings
  *  P1  unpark: inbox (release) -> the owner takes the inbox (acquire): the fiber
@@ -22,12 +22,64 @@
 #include "fork.h"
 #include "worker.h"
 
-enum { SPARES = 64 }; /* fibers that a worker keeps in the loop; their stacks stay touched */
+enum {
+        SPARES = 64, /* fibers that a worker keeps in the loop; their stacks stay touched */
+        FAIR = 61,   /* of so many waits, one at least goes through the loop */
+};
 
 static unsigned state_of(weft__waiter *w)
 {
         return atomic_load_explicit(&w->state, memory_order_acquire); /* -> W1 */
 }
+
+/* A fiber with a task is ready, and nothing runs on it any more. By a worker of its pool. */
+static void make_ready(weft__worker *w, weft__fiber *fiber)
+{
+        if (w->pool->migrate)
+                weft__enqueue_parked(w->pool, fiber->task);
+        else
+                weft__worker_line_up(w, fiber);
+}
+
+/* ---- fibers in the loop ---- */
+
+static void keep_spare(weft__worker *w, weft__fiber *fiber)
+{
+        fiber->next = w->spare;
+        w->spare = fiber;
+        w->spares++;
+}
+
+static weft__fiber *take_spare(weft__worker *w)
+{
+        weft__fiber *fiber = w->spare;
+        if (fiber) {
+                w->spare = fiber->next;
+                w->spares--;
+        }
+        return fiber;
+}
+
+/* As many spare ones as there are tasks away may be wanted soon, each for one that parks. */
+static void trim_spares(weft__worker *w)
+{
+        /* relaxed: an estimate */
+        unsigned away = atomic_load_explicit(&w->away, memory_order_relaxed);
+        for (int i = 0; i < 2 && w->spares > SPARES + away; i++)
+                weft__fiber_free(&w->pool->stacks, take_spare(w));
+}
+
+weft__fiber *weft__park_loop_fiber(weft__worker *w)
+{
+        weft__fiber *fiber = take_spare(w);
+        if (!fiber)
+                fiber = weft__fiber_new(&w->pool->stacks, weft__worker_loop);
+        if (fiber)
+                fiber->home = w;
+        return fiber;
+}
+
+/* ---- switching ---- */
 
 void weft__park_commit(weft__worker *w)
 {
@@ -35,28 +87,17 @@ void weft__park_commit(weft__worker *w)
         w->left = NULL;
         if (!left || left == &w->base)
                 return;
-        if (left->task) {
-                unsigned armed = state_of(&left->wait), parked = armed - WEFT__ARMED + WEFT__PARKED;
-                /* W2 ->; -> W1 if it fails */
-                if (weft__wait_over(armed) || !atomic_compare_exchange_strong_explicit(
-                                                  &left->wait.state, &armed, parked,
-                                                  memory_order_acq_rel, memory_order_acquire))
-                        weft__worker_line_up(w, left);
+        if (!left->task) {
+                keep_spare(w, left);
+                trim_spares(w);
                 return;
         }
-        if (w->spares < SPARES) {
-                left->next = w->spare;
-                w->spare = left;
-                w->spares++;
-                return;
-        }
-        if (left->older)
-                left->older->newer = left->newer;
-        if (left->newer)
-                left->newer->older = left->older;
-        else
-                w->fibers = left->older;
-        weft__fiber_free(left);
+        unsigned armed = state_of(&left->wait), parked = armed - WEFT__ARMED + WEFT__PARKED;
+        /* W2 ->; -> W1 if it fails */
+        if (weft__wait_over(armed) ||
+            !atomic_compare_exchange_strong_explicit(&left->wait.state, &armed, parked,
+                                                     memory_order_acq_rel, memory_order_acquire))
+                make_ready(w, left);
 }
 
 void weft__park_switch(weft__worker *w, weft__fiber *to)
@@ -68,46 +109,32 @@ void weft__park_switch(weft__worker *w, weft__fiber *to)
         weft__park_commit(weft__worker_self());
 }
 
-weft__fiber *weft__park_loop_fiber(weft__worker *w)
+/* A fiber that is ready to be resumed, if it is its turn: tasks that have not begun have theirs,
+ * and what only the loop looks at is looked at now and then. */
+static weft__fiber *ready_in_turn(weft__worker *w)
 {
-        weft__fiber *fiber = w->spare;
-        if (fiber) {
-                w->spare = fiber->next;
-                w->spares--;
-                return fiber;
-        }
-        fiber = weft__fiber_new(w->pool->stack_size, weft__worker_loop);
-        if (!fiber)
+        weft__fiber *fiber = w->first_ready;
+        if (!fiber || ++w->tick % FAIR == 0 || weft__deque_has_some(&w->deque))
                 return NULL;
-        fiber->home = w;
-        fiber->older = w->fibers;
-        if (w->fibers)
-                w->fibers->newer = fiber;
-        w->fibers = fiber;
+        w->first_ready = fiber->next;
         return fiber;
-}
-
-void weft__park_fini(weft__worker *w)
-{
-        while (w->fibers) {
-                weft__fiber *older = w->fibers->older;
-                if (!w->fibers->task) /* else, in the child of a fork, we may be on it */
-                        weft__fiber_free(w->fibers);
-                w->fibers = older;
-        }
 }
 
 /* The fiber to go on with while the one that runs waits; NULL if there is neither one nor memory.
  * */
 static weft__fiber *another(weft__worker *w)
 {
-        weft__fiber *fiber = weft__park_loop_fiber(w);
+        weft__fiber *fiber = ready_in_turn(w);
+        if (!fiber)
+                fiber = weft__park_loop_fiber(w);
         if (!fiber && w->first_ready) {
                 fiber = w->first_ready;
                 w->first_ready = fiber->next;
         }
         return fiber;
 }
+
+/* ---- waiting ---- */
 
 weft__waiter *weft__wait_begin(weft__waiter *own, bool shielded)
 {
@@ -135,10 +162,93 @@ int weft__wait_ready(void)
         weft__fiber *fiber = weft__park_loop_fiber(w);
         if (!fiber)
                 return w->first_ready ? 0 : -ENOMEM;
-        fiber->next = w->spare;
-        w->spare = fiber;
-        w->spares++;
+        keep_spare(w, fiber);
         return 0;
+}
+
+/* ---- timers: a task that waits has its timer with the worker that it parks on ---- */
+
+/* The heap has changed; under its lock. */
+static void note_due(weft__worker *w)
+{
+        const weft__timer *first = w->timers.heap.root;
+        /* relaxed: see weft__park_due_at() */
+        atomic_store_explicit(&w->timers.due_at, first ? first->deadline : WEFT_FOREVER,
+                              memory_order_relaxed);
+}
+
+static void set_timer(weft__worker *w, weft__timer *timer, int64_t deadline)
+{
+        timer->deadline = deadline;
+        weft__lock_take(&w->timers.lock);
+        weft__timers_add(&w->timers.heap, timer);
+        note_due(w);
+        weft__lock_give(&w->timers.lock);
+}
+
+/* After it nobody fires the timer. */
+static void stop_timer(weft__worker *w, weft__timer *timer)
+{
+        weft__lock_take(&w->timers.lock);
+        weft__timers_remove(&w->timers.heap, timer);
+        note_due(w);
+        weft__lock_give(&w->timers.lock);
+}
+
+void weft__park_timers(weft__worker *w)
+{
+        if (weft__park_due_at(w) == WEFT_FOREVER)
+                return;
+        int64_t now = weft_now();
+        if (weft__park_due_at(w) > now)
+                return;
+        /* Under the lock: a task that goes on elsewhere must not begin its next wait meanwhile. */
+        weft__lock_take(&w->timers.lock);
+        for (weft__timer *t; (t = w->timers.heap.root) && t->deadline <= now;) {
+                weft__timers_remove(&w->timers.heap, t);
+                weft__wake((weft__waiter *)((char *)t - offsetof(weft__waiter, timer)),
+                           WEFT__TIMEDOUT);
+        }
+        note_due(w);
+        weft__lock_give(&w->timers.lock);
+}
+
+/* relaxed: an estimate, and without WEFT_MIGRATE the owner's own. */
+static void count_away(weft__worker *w, unsigned by)
+{
+        if (w->pool->migrate)
+                atomic_fetch_add_explicit(&w->away, by, memory_order_relaxed); /* relaxed: above */
+        else
+                atomic_store_explicit(&w->away,
+                                      atomic_load_explicit(&w->away, memory_order_relaxed) +
+                                          by,                /* relaxed: above */
+                                      memory_order_relaxed); /* relaxed: above */
+}
+
+/* Where errno is now: another place after a task has gone on on another thread. The C library calls
+ * the address constant, and a compiler would keep it. */
+static __attribute__((noinline)) int *errno_place(void)
+{
+        __asm__ volatile("");
+        return &errno;
+}
+
+/* What C++ keeps of each thread: the exceptions that are being handled, and how many are on their
+ * way. Itanium C++ ABI: Exception Handling, 2.2.2. */
+struct exceptions {
+        void *caught;
+        unsigned uncaught;
+};
+struct exceptions *__cxa_get_globals(void) __attribute__((weak)); /* NULL without C++ */
+
+static struct exceptions exceptions_exchange(struct exceptions next)
+{
+        struct exceptions *place = __cxa_get_globals ? __cxa_get_globals() : NULL, before = next;
+        if (place) {
+                before = *place;
+                *place = next;
+        }
+        return before;
 }
 
 /* Leave the fiber that runs, and come back when it is resumed. */
@@ -146,13 +256,18 @@ static void leave_for(weft__worker *w, weft__fiber *to)
 {
         int saved_errno = errno;
         weft__fork_publish_all(w);
+        struct exceptions exceptions = exceptions_exchange((struct exceptions){NULL, 0});
         weft__frame frame = weft__frame_exchange((weft__frame){NULL, 0});
         bool releases = weft__release_exchange(false);
         weft__count(&w->parked, false);
+        count_away(w, 1);
+        w->fiber->task->parked = w->fiber;
         weft__park_switch(w, to);
+        count_away(w, -1u);
         weft__release_exchange(releases);
         weft__frame_leave(frame); /* the worker's own, between tasks, ends here */
-        errno = saved_errno;
+        exceptions_exchange(exceptions);
+        *errno_place() = saved_errno;
 }
 
 enum weft__wake weft__wait(weft__waiter *waiter, int64_t deadline)
@@ -171,12 +286,11 @@ enum weft__wake weft__wait(weft__waiter *waiter, int64_t deadline)
                 weft__wake(waiter, WEFT__NO_STACK);
                 return state_of(waiter);
         }
-        if (timed) {
-                waiter->timer.deadline = deadline;
-                weft__timers_add(&w->timers, &waiter->timer);
-        }
+        if (timed)
+                set_timer(w, &waiter->timer, deadline);
         leave_for(w, to);
-        weft__timers_remove(&w->timers, &waiter->timer);
+        if (timed)
+                stop_timer(w, &waiter->timer); /* of the worker that it parked on */
         return state_of(waiter);
 }
 
@@ -192,33 +306,24 @@ enum weft__wake weft__wait_turn(weft__waiter *waiter)
         return state_of(waiter);
 }
 
-void weft__park_timers(weft__worker *w, int64_t now)
+/* Called with all that is parked. */
+static void cancel_fiber(char *high, void *unused)
 {
-        for (weft__timer *t; (t = w->timers.root) && t->deadline <= now;) {
-                weft__timers_remove(&w->timers, t);
-                weft__wake((weft__waiter *)((char *)t - offsetof(weft__waiter, timer)),
-                           WEFT__TIMEDOUT);
-        }
+        weft__fiber *fiber = weft__fiber_at(high);
+        (void)unused;
+        /* X1 <-> begin to wait */
+        unsigned state = atomic_load_explicit(&fiber->wait.state, memory_order_seq_cst);
+        if (state != WEFT__IDLE && !weft__wait_over(state))
+                weft__wake(&fiber->wait, WEFT__CANCELLED);
 }
 
-void weft__park_cancel(weft__worker *w)
+void weft__park_cancel(weft_pool *pool)
 {
-        for (weft__fiber *f = w->fibers; f; f = f->older)
-                if (f->task)
-                        weft__wake(&f->wait, WEFT__CANCELLED);
+        weft__stacks_visit(&pool->stacks, cancel_fiber, NULL);
 }
 
-void weft__unpark(weft__fiber *fiber)
+static void send_home(weft__worker *home, weft__fiber *fiber)
 {
-        weft__worker *home = fiber->home, *self = weft__worker_self();
-        if (home == self) {
-                weft__worker_line_up(home, fiber);
-                return;
-        }
-        weft_pool *pool = home->pool;
-        bool visits = !self || self->pool != pool;
-        if (visits)
-                weft__pool_enter(pool); /* from the push on, the pool may end without us */
         /* relaxed: only pushed under; the exchange of the owner takes all */
         weft__fiber *first = atomic_load_explicit(&home->inbox, memory_order_relaxed);
         do
@@ -228,6 +333,23 @@ void weft__unpark(weft__fiber *fiber)
                                                       memory_order_relaxed)); /* relaxed: retry */
         weft__fence();                                                        /* P2 <-> sleep */
         weft__idle_wake(home);
+}
+
+void weft__unpark(weft__fiber *fiber)
+{
+        weft__worker *home = fiber->home, *self = weft__worker_self();
+        weft_pool *pool = home->pool;
+        if (home == self) {
+                make_ready(home, fiber);
+                return;
+        }
+        bool visits = !self || self->pool != pool;
+        if (visits)
+                weft__pool_enter(pool); /* from the push on, the pool may end without us */
+        if (pool->migrate)
+                weft__enqueue_parked(pool, fiber->task);
+        else
+                send_home(home, fiber);
         if (visits)
                 weft__pool_leave(pool);
 }

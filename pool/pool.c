@@ -53,7 +53,8 @@ static int read_options(weft_pool_options *o, const weft_pool_options *given)
                 if (bytes[i])
                         return -E2BIG;
         memcpy(o, given, size < sizeof(*o) ? size : sizeof(*o));
-        if (o->workers > MAX_WORKERS || o->when_full > WEFT_CALLER || o->flags ||
+        if (o->workers > MAX_WORKERS || o->when_full > WEFT_CALLER ||
+            o->flags & ~(unsigned)WEFT_MIGRATE ||
             (o->stack_size && (o->stack_size < MIN_STACK || o->stack_size > MAX_STACK)))
                 return -EINVAL;
         return 0;
@@ -113,8 +114,8 @@ static weft_pool *pool_free(weft_pool *pool)
                 while ((task = weft__deque_pop(&w->deque)))
                         weft_task_unref(task);
                 weft__deque_fini(&w->deque);
-                weft__park_fini(w);
         }
+        weft__stacks_fini(&pool->stacks);
         weft__free(pool, pool_size(pool->workers));
         return NULL;
 }
@@ -128,6 +129,7 @@ static int init_worker(weft_pool *pool, unsigned index)
         w->pool = pool;
         w->index = index;
         w->random = index * 2654435761u + 1;
+        atomic_init(&w->timers.due_at, WEFT_FOREVER);
         w->spare = weft__park_loop_fiber(w); /* the one it begins on */
         if (!w->spare)
                 return -ENOMEM;
@@ -153,7 +155,8 @@ int weft_pool_create(weft_pool **ret, const weft_pool_options *options)
         memset(pool, 0, pool_size(workers));
         pool->workers = workers;
         pool->generation = weft__fork_generation();
-        pool->stack_size = o.stack_size ? o.stack_size : DEFAULT_STACK;
+        pool->migrate = o.flags & WEFT_MIGRATE;
+        weft__stacks_init(&pool->stacks, o.stack_size ? o.stack_size : DEFAULT_STACK);
         pool->max_queued = o.max_queued;
         pool->when_full = o.when_full;
         pool->on_start = o.on_start;
@@ -291,7 +294,7 @@ static void close_pool(weft_pool *pool, weft_shutdown how)
         weft__waitlist_wake_all(&pool->room.waiters); /* they find the pool closed */
         weft__lock_give(&pool->room.lock);
         if (how == WEFT_CANCEL)
-                weft__idle_wake_all(pool); /* parked tasks are told by their own workers */
+                weft__park_cancel(pool);
         weft__pool_check_drained(pool);
 }
 

@@ -142,6 +142,13 @@ void weft__enqueue(weft_pool *pool, weft_task *task)
         weft__idle_notify(pool);
 }
 
+void weft__enqueue_parked(weft_pool *pool, weft_task *task)
+{
+        /* relaxed: the queue publishes it */
+        atomic_fetch_or_explicit(&task->state, WEFT__READY, memory_order_relaxed);
+        weft__enqueue(pool, task);
+}
+
 /* The pool is full and its policy is that the submitter does the work. */
 static void run_here(weft_pool *pool, weft_task *task)
 {

@@ -44,6 +44,7 @@ enum weft__state {
         WEFT__HANDLE = 16,
         WEFT__HEAP_ARGS = 32, /* the closure's arguments are an allocation of their own */
         WEFT__CALLBACK = 64,  /* made by weft_task_on_done() */
+        WEFT__READY = 0x8000, /* in a queue to be resumed, see park.c */
         WEFT__JOB = 128,      /* forked by a task that has started: it is never cancelled unrun */
 };
 
@@ -54,7 +55,10 @@ struct weft_task {
         weft_fn *fn;
         void *arg;
         weft_drop_fn *drop;
-        weft_context *context;
+        union {
+                weft_context *context;      /* until it starts */
+                struct weft__fiber *parked; /* while it is parked: on which fiber */
+        };
         weft_pool *pool;
         atomic_uint state;
         atomic_uint refs;

@@ -165,9 +165,32 @@ static weft__fiber *next_fiber(weft__worker *w)
 
 /* ---- the loop ---- */
 
+static void resume(weft__worker *w, weft__fiber *fiber)
+{
+        weft__idle_found(w);
+        fiber->home = w;
+        weft__park_switch(w, fiber);
+}
+
+/* Whether a task that was taken from a queue is one that was parked. */
+static bool was_parked(weft_task *task)
+{
+        /* relaxed: the queue published it, and its other flags do not matter */
+        if (!(atomic_load_explicit(&task->state, memory_order_relaxed) & WEFT__READY))
+                return false;
+        atomic_fetch_and_explicit(&task->state, ~(unsigned)WEFT__READY,
+                                  memory_order_relaxed); /* relaxed: as above */
+        return true;
+}
+
+/* Run a task, or go on with it. Afterwards the fiber may be another worker's. */
 static void run(weft__worker *w, weft_task *task)
 {
         weft_pool *pool = w->pool;
+        if (pool->migrate && was_parked(task)) {
+                resume(w, task->parked);
+                return;
+        }
         if (!weft__task_claim(task)) {
                 weft_task_unref(task); /* it was cancelled while it was queued */
                 return;
@@ -186,18 +209,13 @@ static void run(weft__worker *w, weft_task *task)
         fiber->shielded = false;
         fiber->jobs = fiber->oldest_private = NULL;
         int result = weft__task_run(task, cancelled);
-        if (self != w)
+        w = fiber->home;
+        if (weft__worker_self() != w)
                 _exit(result < 0); /* the task has forked, and this is the child */
         /* The end may cancel others, whose destructors may wait: the fiber still has its task. */
         weft__task_end(task, result);
         fiber->task = NULL;
         weft__count(cancelled ? &w->counts.cancelled : &w->counts.run, false);
-}
-
-static void resume(weft__worker *w, weft__fiber *fiber)
-{
-        weft__idle_found(w);
-        weft__park_switch(w, fiber);
 }
 
 /* Do one thing that is ready: resume a fiber, or run a task; false if there is neither here. */
@@ -206,8 +224,8 @@ static bool one_turn(weft__worker *w)
         weft__fiber *fiber;
         weft_task *task;
         empty_inbox(w);
-        if (w->timers.root && w->tick % FAIR == 0)
-                weft__park_timers(w, weft_now());
+        if (w->tick % FAIR == 0)
+                weft__park_timers(w);
         if (!w->fiber_was_last && (fiber = next_fiber(w))) {
                 w->fiber_was_last = true;
                 resume(w, fiber);
@@ -227,8 +245,7 @@ static bool one_turn(weft__worker *w)
 
 static bool has_ready(weft__worker *w)
 {
-        if (w->timers.root)
-                weft__park_timers(w, weft_now());
+        weft__park_timers(w);
         empty_inbox(w);
         return w->first_ready != NULL;
 }
@@ -259,23 +276,19 @@ void weft__worker_loop(weft__fiber *fiber)
 {
         weft__fiber_begins(fiber);
         weft__worker *w = fiber->home;
-        weft_pool *pool = w->pool;
+        const weft_pool *pool = w->pool;
         weft__park_commit(w);
         while (!atomic_load_explicit(&pool->stop, memory_order_acquire)) { /* -> R2 */
-                if (atomic_load_explicit(&pool->cancelling, memory_order_acquire) &&
-                    !w->told_cancel) {
-                        w->told_cancel = true;
-                        weft__park_cancel(w);
-                }
+                w = fiber->home;
                 if (one_turn(w))
                         continue;
                 weft_task *task = search(w);
                 if (task)
                         run(w, task);
                 else if (!has_ready(w))
-                        weft__idle_sleep(w,
-                                         w->timers.root ? w->timers.root->deadline : WEFT_FOREVER);
+                        weft__idle_sleep(w, weft__park_due_at(w));
         }
+        w = fiber->home;
         weft__park_switch(w, &w->base);
         __builtin_unreachable();
 }
@@ -315,7 +328,6 @@ void *weft__worker_main(void *arg)
 
         w->fiber = NULL;
         run_hook(w, pool->on_stop);
-        weft__park_fini(w);
         self = NULL;
         return NULL;
 }

@@ -45,18 +45,15 @@ struct weft__worker {
         pthread_t thread; /* const */
 
         /* owner */
-        weft__fiber *fiber;  /* that runs now */
-        weft__fiber *left;   /* that ran before it, if the switch is not complete yet */
-        weft__fiber base;    /* the thread's own stack: where the worker begins and ends */
-        weft__fiber *fibers; /* all that it made */
-        weft__fiber *spare;  /* those that wait in the loop */
+        weft__fiber *fiber; /* that runs now */
+        weft__fiber *left;  /* that ran before it, if the switch is not complete yet */
+        weft__fiber base;   /* the thread's own stack: where the worker begins and ends */
+        weft__fiber *spare; /* those that wait in the loop */
         unsigned spares;
         weft__fiber *first_ready, *last_ready; /* to be resumed, in this order */
-        weft__timers timers;
         unsigned tick;
         unsigned random;
         bool fiber_was_last; /* what the loop took last: a fiber that was ready, or a task */
-        bool told_cancel;    /* the cancelled pool's parked tasks have been woken */
 
         /* written by the owner only, read by any */
         struct weft__counts counts;
@@ -67,6 +64,15 @@ struct weft__worker {
         /* any */
         _Alignas(WEFT__CACHE_LINE) _Atomic(weft__fiber *) inbox; /* fibers woken by other threads */
         atomic_uint parker;                                      /* of enum weft__parker */
+
+        /* With WEFT_MIGRATE a task that parked here may go on, and be counted out, elsewhere. */
+        atomic_uint away; /* tasks that parked here and are still waiting */
+        struct {
+                weft__lock lock;
+                weft__timers heap; /* under lock: those of these tasks */
+                atomic_int_least64_t
+                    due_at; /* the first of them; WEFT_FOREVER; written under lock */
+        } timers;
 
         /* idle */
         weft__worker *next_asleep;
@@ -88,7 +94,7 @@ struct weft_pool {
         /* const */
         unsigned workers;
         unsigned generation; /* weft__fork_generation() when it was made */
-        size_t stack_size;
+        bool migrate;        /* WEFT_MIGRATE */
         size_t max_queued;
         weft_when_full when_full;
         void (*on_start)(unsigned worker, void *hook_arg);
@@ -104,6 +110,7 @@ struct weft_pool {
             visitors; /* threads from outside that use the pool without holding a task of it */
 
         weft__injector injector;
+        weft__stacks stacks;
 
         struct {
                 _Alignas(WEFT__CACHE_LINE) atomic_uint state; /* sleeping << 16 | searching */
@@ -163,20 +170,25 @@ void weft__park_commit(weft__worker *w);
 /* Go on with another fiber of the worker. */
 void weft__park_switch(weft__worker *w, weft__fiber *to);
 
-/* Make a fiber runnable on its home worker. Any thread; it owns the fiber. */
+/* Make a fiber runnable, on its home worker unless the pool lets it migrate. Any thread; it owns
+ * the fiber. */
 void weft__unpark(weft__fiber *fiber);
 
-/* Fire the timers that are due at now. By the owner. */
-void weft__park_timers(weft__worker *w, int64_t now);
+/* Fire the timers that are due. By the owner. */
+void weft__park_timers(weft__worker *w);
 
-/* Wake everything that is parked on this worker, since the pool is cancelled. By the owner. */
-void weft__park_cancel(weft__worker *w);
+/* Wake all that is parked in the pool, which is cancelled. Any thread. */
+void weft__park_cancel(weft_pool *pool);
 
 /* A fiber for the loop: a spare one, or a new one; NULL when there is no memory. By the owner. */
 weft__fiber *weft__park_loop_fiber(weft__worker *w);
 
-/* Free all fibers but base. By the owner, on base, when it ends. */
-void weft__park_fini(weft__worker *w);
+/* When the first timer of the worker is due; WEFT_FOREVER: there is none. */
+static inline int64_t weft__park_due_at(const weft__worker *w)
+{
+        /* relaxed: those that the owner has set itself it sees; others only take some away */
+        return atomic_load_explicit(&w->timers.due_at, memory_order_relaxed);
+}
 
 /* ---- idle.c: sleep and wake ---- */
 
@@ -205,6 +217,9 @@ void weft__idle_sleep(weft__worker *w, int64_t deadline);
 /* Give a task to the pool: to the own deque of a worker of it, else to the injector. Cannot fail.
  * */
 void weft__enqueue(weft_pool *pool, weft_task *task);
+
+/* The same for one that has been parked: whoever takes it resumes it (WEFT_MIGRATE). */
+void weft__enqueue_parked(weft_pool *pool, weft_task *task);
 
 /* A task enters the queue of a bounded pool whether there is room or not; one has left it. */
 void weft__room_exceed(weft_pool *pool);

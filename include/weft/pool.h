@@ -73,6 +73,23 @@ typedef enum weft_shutdown {
         WEFT_CANCEL = 1, /* cancel them, and those that run or wait too */
 } weft_shutdown;
 
+/* Flags of a pool. */
+enum weft_pool_flags {
+        /* A task that has waited goes on on whichever worker is free first, not on the one that it
+         * waited on. A busy worker then holds nobody up; in return, what belongs to a thread is
+         * another one's after every call that may park:
+         *   thread-locals  are those of the new thread. Within a function a compiler may also keep
+         *                  the address of one across such a call, and that of errno, and what
+         *                  pthread_self() gave (the C library calls both constant): access them in
+         *                  functions of their own that are not inlined.
+         *   errno          has the value it had before the wait, in the new thread's errno.
+         *   mutexes        a pthread mutex (a recursive or robust one above all) that is held across
+         *                  a wait is unlocked by a thread that does not own it: use weft_mutex. The
+         *                  same goes for everything that knows its thread by its id.
+         * Contexts, tokens and all of weft's objects move with the task. */
+        WEFT_MIGRATE = 1,
+};
+
 /* Options of a pool. Zero everywhere means the defaults; new fields go to the end.
  *
  *   weft_pool_options o = {.size = sizeof(o), .workers = 4, .name = "db"};
@@ -98,9 +115,10 @@ typedef struct weft_pool_options {
         weft_when_full when_full; /* what happens at the bound */
 
         size_t stack_size; /* bytes of a task's stack, 64 KiB to 8 MiB, rounded up to pages; 0:
-                              256 KiB. Memory is used only as far as tasks touch it. */
+                              256 KiB. Memory is used only as far as tasks touch it. A sixteenth is
+                              the guard, and weft itself needs about 1 KiB. */
 
-        unsigned flags; /* 0 */
+        unsigned flags; /* of enum weft_pool_flags */
 } weft_pool_options;
 
 /* weft_pool_create - start a pool. NULL options: the defaults.

@@ -497,7 +497,7 @@ Test(pool_options, all_zero_means_the_defaults, .timeout = 30)
 
 Test(pool_options, flags_and_policy_out_of_range, .timeout = 30)
 {
-        weft_pool_options o = {.size = sizeof(o), .workers = 1, .flags = 1};
+        weft_pool_options o = {.size = sizeof(o), .workers = 1, .flags = 2};
         refused(&o, -EINVAL);
         o.flags = 1u << 31;
         refused(&o, -EINVAL);

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Pools whose tasks may go on on another worker than the one that they waited on (WEFT_MIGRATE).
+ */
+#include "pool_help.h"
+
+#include <errno.h>
+
+static weft_pool *migrating_pool(unsigned workers)
+{
+        weft_pool_options o = {
+            .size = sizeof(o), .workers = workers, .name = "moving", .flags = WEFT_MIGRATE};
+        weft_pool *pool;
+        cr_assert_eq(weft_pool_create(&pool, &o), 0);
+        return pool;
+}
+
+static weft_var var = WEFT_VAR_INIT("var");
+
+/* ---- a task whose worker is busy goes on elsewhere ------------------------------------------- */
+
+/* Both are constant for a compiler, which would keep them over a wait. */
+static __attribute__((noinline)) int *errno_now(void)
+{
+        __asm__ volatile("");
+        return &errno;
+}
+
+static __attribute__((noinline)) pthread_t thread_now(void)
+{
+        __asm__ volatile("");
+        return pthread_self();
+}
+
+struct mover {
+        weft_event go;
+        pthread_t before, after;
+        weft_mutex mutex;
+        sem_t parks, released;
+        int kept_errno;
+        void *value;
+        int reset;
+};
+
+static int moves(void *arg)
+{
+        struct mover *m = arg;
+        weft_token token;
+        CHECK(weft_set(&var, V(2), &token) == 0);
+        CHECK(weft_mutex_lock(&m->mutex, WEFT_FOREVER) == 0);
+        m->before = thread_now();
+        *errno_now() = EDOM;
+        sem_post(&m->parks);
+        CHECK(weft_event_wait(&m->go, WEFT_FOREVER) == 0);
+        m->kept_errno = *errno_now();
+        m->after = thread_now();
+        m->value = weft_get(&var);
+        m->reset = weft_reset(&var, &token);
+        CHECK(weft_get(&var) == V(1));
+        CHECK(weft_mutex_unlock(&m->mutex) == 0);
+        return 7;
+}
+
+/* Keeps the worker that it runs on busy until the other task is through. */
+static int holds(void *arg)
+{
+        struct mover *m = arg;
+        if (!pthread_equal(thread_now(), m->before))
+                return 1; /* on the wrong worker: the test tries again */
+        CHECK(weft_event_set(&m->go) == 0);
+        while (sem_wait(&m->released))
+                ;
+        return 0;
+}
+
+Test(migrate, a_task_goes_on_elsewhere_while_its_worker_is_busy, .timeout = 60)
+{
+        weft_pool *pool = migrating_pool(2);
+        struct mover m = {.value = NULL};
+        weft_task *task;
+        sem_init(&m.parks, 0, 0);
+        sem_init(&m.released, 0, 0);
+        WEFT_WITH (&var, V(1)) {
+                cr_assert_eq(weft_spawn(pool, &task, moves, &m), 0);
+        }
+        sem_wait(&m.parks);
+        for (int held = 1; held;) {
+                weft_task *holder;
+                cr_assert_eq(weft_spawn(pool, &holder, holds, &m), 0);
+                held = weft_await(holder, in_ms(20));
+                if (held == -ETIMEDOUT) { /* it holds */
+                        cr_assert_eq(weft_await(task, WEFT_FOREVER), 7);
+                        sem_post(&m.released);
+                        held = weft_await(holder, WEFT_FOREVER);
+                }
+                weft_task_unref(holder);
+        }
+        assert_checks();
+        cr_assert_not(pthread_equal(m.before, m.after), "it went on on the busy worker's thread");
+        cr_assert_eq(m.kept_errno, EDOM);
+        cr_assert_eq(m.value, V(2));
+        cr_assert_eq(m.reset, 0);
+        weft_task_unref(task);
+        weft_pool_destroy(pool);
+        sem_destroy(&m.parks);
+        sem_destroy(&m.released);
+}
+
+/* ---- many waits of every kind ---------------------------------------------------------------- */
+
+enum { TASKS = 200, ROUNDS = SLOW_BUILD ? 20 : 200 };
+
+static struct {
+        weft_mutex mutex;
+        weft_semaphore semaphore;
+        weft_channel *channel;
+        int inside; /* under mutex */
+        atomic_int moved;
+} shared;
+
+static int churns(void *arg)
+{
+        weft_token token;
+        CHECK(weft_get(&var) == V(1));
+        CHECK(weft_set(&var, arg, &token) == 0);
+        for (int i = 0; i < ROUNDS; i++) {
+                pthread_t before = thread_now();
+                switch ((i + N(arg)) % 5) {
+                case 0:
+                        CHECK(weft_yield() == 0);
+                        break;
+                case 1:
+                        CHECK(weft_mutex_lock(&shared.mutex, WEFT_FOREVER) == 0);
+                        CHECK(++shared.inside == 1);
+                        CHECK(weft_yield() == 0);
+                        CHECK(--shared.inside == 0);
+                        CHECK(weft_mutex_unlock(&shared.mutex) == 0);
+                        break;
+                case 2:
+                        CHECK(weft_semaphore_wait(&shared.semaphore, in_ms(60000)) == 0);
+                        CHECK(weft_yield() == 0);
+                        CHECK(weft_semaphore_post(&shared.semaphore) == 0);
+                        break;
+                case 3:
+                        CHECK(weft_sleep_until(weft_now() + 1000) == 0);
+                        break;
+                default: {
+                        int item = i;
+                        CHECK(weft_channel_send(shared.channel, &item, WEFT_FOREVER) == 0);
+                        CHECK(weft_channel_receive(shared.channel, &item, WEFT_FOREVER) == 0);
+                }
+                }
+                CHECK(weft_get(&var) == arg);
+                if (!pthread_equal(before, thread_now()))
+                        atomic_fetch_add(&shared.moved, 1);
+        }
+        CHECK(weft_reset(&var, &token) == 0);
+        return 0;
+}
+
+static void churn(unsigned workers)
+{
+        weft_pool *pool = migrating_pool(workers);
+        weft_group group;
+        cr_assert_eq(weft_channel_create(&shared.channel, sizeof(int), TASKS), 0);
+        weft_mutex_init(&shared.mutex);
+        weft_semaphore_init(&shared.semaphore, 3);
+        cr_assert_eq(weft_group_init(&group, pool), 0);
+        WEFT_WITH (&var, V(1)) {
+                for (int i = 0; i < TASKS; i++)
+                        cr_assert_eq(weft_group_spawn(&group, churns, V(i + 2)), 0);
+        }
+        cr_assert_eq(weft_group_wait(&group, WEFT_FOREVER), 0);
+        weft_group_fini(&group);
+        weft_channel_destroy(shared.channel);
+        weft_pool_destroy(pool);
+        assert_checks();
+}
+
+Test(migrate, contexts_stay_with_their_tasks_on_one_worker, .timeout = 120)
+{
+        churn(1);
+}
+
+Test(migrate, contexts_stay_with_their_tasks_on_two_workers, .timeout = 120)
+{
+        churn(2);
+}
+
+Test(migrate, contexts_stay_with_their_tasks_on_four_workers, .timeout = 120)
+{
+        churn(4);
+}
+
+/* ---- ends ------------------------------------------------------------------------------------ */
+
+static int waits_for_ever(void *arg)
+{
+        return weft_event_wait(arg, WEFT_FOREVER);
+}
+
+Test(migrate, cancelling_the_pool_wakes_all_that_is_parked, .timeout = 60)
+{
+        weft_pool *pool = migrating_pool(2);
+        weft_task *task[100];
+        weft_event never;
+        weft_event_init(&never);
+        for (int i = 0; i < 100; i++)
+                cr_assert_eq(weft_spawn(pool, &task[i], waits_for_ever, &never), 0);
+        struct weft_pool_stats stats = {.size = sizeof(stats)};
+        do {
+                sched_yield();
+                cr_assert_eq(weft_pool_stats(pool, &stats), 0);
+        } while (stats.parked < 100);
+        cr_assert_eq(weft_pool_shutdown(pool, WEFT_CANCEL, WEFT_FOREVER), 0);
+        for (int i = 0; i < 100; i++) {
+                cr_assert_eq(weft_await(task[i], WEFT_FOREVER), -ECANCELED);
+                weft_task_unref(task[i]);
+        }
+        weft_pool_destroy(pool);
+}
+
+Test(migrate, one_task_is_cancelled_while_it_is_parked, .timeout = 60)
+{
+        weft_pool *pool = migrating_pool(2);
+        weft_task *task;
+        weft_event never;
+        weft_event_init(&never);
+        for (int i = 0; i < 200; i++) {
+                cr_assert_eq(weft_spawn(pool, &task, waits_for_ever, &never), 0);
+                if (i % 2)
+                        sched_yield();
+                cr_assert_eq(weft_task_cancel(task), 0);
+                cr_assert_eq(weft_await(task, WEFT_FOREVER), -ECANCELED);
+                weft_task_unref(task);
+        }
+        weft_pool_destroy(pool);
+}
