@@ -92,12 +92,15 @@ void weft__park_commit(weft__worker *w)
                 trim_spares(w);
                 return;
         }
+        WEFT__WAIT_AT(WEFT__AT_SWITCH, &left->wait);
         unsigned armed = state_of(&left->wait), parked = armed - WEFT__ARMED + WEFT__PARKED;
         /* W2 ->; -> W1 if it fails */
         if (weft__wait_over(armed) ||
             !atomic_compare_exchange_strong_explicit(&left->wait.state, &armed, parked,
                                                      memory_order_acq_rel, memory_order_acquire))
                 make_ready(w, left);
+        else
+                WEFT__WAIT_AT(WEFT__AT_PARKED, &left->wait);
 }
 
 void weft__park_switch(weft__worker *w, weft__fiber *to)
@@ -153,6 +156,7 @@ weft__waiter *weft__wait_begin(weft__waiter *own, bool shielded)
         atomic_store_explicit(&w->state, armed, memory_order_seq_cst); /* X1 <-> cancel */
         if (task && !shielded && weft__task_cancelled(task))
                 weft__wake(w, WEFT__CANCELLED);
+        WEFT__WAIT_AT(WEFT__AT_BEGIN, w);
         return w;
 }
 
@@ -272,6 +276,7 @@ static void leave_for(weft__worker *w, weft__fiber *to)
 
 enum weft__wake weft__wait(weft__waiter *waiter, int64_t deadline)
 {
+        WEFT__WAIT_AT(WEFT__AT_WAIT, waiter);
         if (!waiter->fiber)
                 return weft__wait_thread(waiter, deadline);
 
@@ -296,6 +301,7 @@ enum weft__wake weft__wait(weft__waiter *waiter, int64_t deadline)
 
 enum weft__wake weft__wait_turn(weft__waiter *waiter)
 {
+        WEFT__WAIT_AT(WEFT__AT_WAIT, waiter);
         weft__worker *w = weft__worker_self();
         if (weft__wait_over(state_of(waiter)))
                 return state_of(waiter);

@@ -14,6 +14,10 @@
 
 #include <weft/suspend.h>
 
+#if defined(WEFT_TEST_HOOKS)
+void (*weft__wait_hook)(enum weft__wait_point point, const weft__waiter *w);
+#endif
+
 void weft__waitlist_add(weft__waitlist *list, weft__waiter *w)
 {
         w->linked = true;
@@ -86,6 +90,7 @@ enum weft__wake weft__wait_thread(weft__waiter *w, int64_t deadline)
                 if (deadline != WEFT_FOREVER && weft_now() >= deadline &&
                     weft__wake(w, WEFT__TIMEDOUT))
                         return WEFT__TIMEDOUT;
+                WEFT__WAIT_AT(WEFT__AT_BLOCK, w);
                 weft__futex_wait(&w->state, state, deadline);
         }
 }

@@ -95,4 +95,22 @@ int weft__wait_error(enum weft__wake reason);
 /* Wake a waiter, for a reason, if it is still waiting: whether this call did it. Any thread. */
 bool weft__wake(weft__waiter *w, enum weft__wake reason);
 
+#if defined(WEFT_TEST_HOOKS)
+/* In test builds: if set, called as each wait comes to these points, so that a test can have a
+ * wake-up fall between two of them. At SWITCH and PARKED it runs on the stack that goes on, with no
+ * lock held, and the waiter of PARKED is no longer the caller's to look into. It must not wait.
+ * Read with no synchronisation: set it while one thread is at work. */
+enum weft__wait_point {
+        WEFT__AT_BEGIN,  /* ARMED; not linked to anything yet */
+        WEFT__AT_WAIT,   /* linked, about to park or block */
+        WEFT__AT_SWITCH, /* a task: its stack is left, PARKED is not written yet */
+        WEFT__AT_PARKED, /* a task: PARKED is written */
+        WEFT__AT_BLOCK,  /* a thread outside pools: about to block on the state */
+};
+extern void (*weft__wait_hook)(enum weft__wait_point point, const weft__waiter *w);
+#define WEFT__WAIT_AT(point, w) (weft__wait_hook ? weft__wait_hook(point, w) : (void)0)
+#else
+#define WEFT__WAIT_AT(point, w) ((void)0)
+#endif
+
 #endif
