@@ -108,6 +108,17 @@ static inline void plug__wait(sem_t *s)
                 ;
 }
 
+/* The same for whoever races with the one that posts. It looks for a while first, so as to go on at
+ * once; then it blocks, because the poster may need the processor, or the one turn that valgrind
+ * gives to all threads together. */
+static inline void wait_awake(sem_t *s)
+{
+        for (int looks = 0; looks < 1000; looks++)
+                if (sem_trywait(s) == 0)
+                        return;
+        plug__wait(s);
+}
+
 static inline int plug__task(void *arg)
 {
         struct plug *p = arg;
@@ -169,10 +180,11 @@ static inline int join(weft_task *task)
         return r;
 }
 
-/* Waits in the plain way, on the test's own thread, until the count is reached; at most 20 s. */
+/* Waits in the plain way, on the test's own thread, until the count is reached. It gives up only to
+ * show which wait hung. */
 static inline bool reaches(atomic_int *count, int wanted)
 {
-        for (int64_t end = in_ms(20000); atomic_load(count) < wanted;) {
+        for (int64_t end = in_ms(SLOW_BUILD ? 120000 : 20000); atomic_load(count) < wanted;) {
                 if (weft_now() > end)
                         return false;
                 usleep(200);
@@ -260,7 +272,7 @@ static inline int in_child(int (*body)(void *), void *arg)
                 /* What the parent's other threads held is lost here, as it has to be (C9). */
                 VALGRIND_CLO_CHANGE("--leak-check=no");
 #endif
-                alarm(SLOW_BUILD ? 50 : 20);
+                alarm(SLOW_BUILD ? 120 : 20);
                 int r = body(arg);
                 if (r == 0 && !SLOW_BUILD)
                         exit(0);

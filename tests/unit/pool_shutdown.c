@@ -401,10 +401,21 @@ Test(pool_shutdown, a_task_of_another_pool_may_call_it, .timeout = 30)
 
 /* ---- races with submit ----------------------------------------------------------------------- */
 
-struct producer {
+/* A producer submits until it is refused. It does not count on the shutdown to come soon: after
+ * AT_MOST it waits until the pool is closed. */
+enum { AT_MOST = SLOW_BUILD ? 500 : 20000, PRODUCERS = 3 };
+
+struct race {
         weft_pool *pool;
-        atomic_int accepted, ran, last;
-        atomic_int *dropped;
+        int begin_at; /* the shutdown begins when a producer has submitted so many */
+        sem_t begin, closed;
+        atomic_int dropped;
+};
+
+struct producer {
+        struct race *race;
+        atomic_int ran;
+        int accepted, last; /* for whoever joins the thread */
 };
 
 static int count_closure(void *args)
@@ -415,53 +426,70 @@ static int count_closure(void *args)
 
 static void drop_closure(void *args)
 {
-        atomic_fetch_add((*(struct producer **)args)->dropped, 1);
+        atomic_fetch_add(&(*(struct producer **)args)->race->dropped, 1);
+}
+
+static bool produce(struct producer *p)
+{
+        p->last = weft_submit_closure(p->race->pool, count_closure, &p, sizeof(struct producer *),
+                                      drop_closure);
+        p->accepted += p->last == 0;
+        return p->last == 0;
 }
 
 static void *produce_until_refused(void *arg)
 {
         struct producer *p = arg;
-        int r;
-        while ((r = weft_submit_closure(p->pool, count_closure, &p, sizeof(p), drop_closure)) == 0)
-                atomic_fetch_add(&p->accepted, 1);
-        atomic_store(&p->last, r);
+        while (p->accepted < AT_MOST) {
+                if (p->accepted == p->race->begin_at)
+                        sem_post(&p->race->begin);
+                if (!produce(p))
+                        return NULL;
+        }
+        plug__wait(&p->race->closed);
+        produce(p);
         return NULL;
+}
+
+static void race_once(weft_shutdown how, unsigned workers, int begin_at)
+{
+        struct race race = {.pool = begin(workers), .begin_at = begin_at};
+        struct producer producer[PRODUCERS] = {0};
+        pthread_t thread[PRODUCERS];
+        int accepted = 0, ran = 0;
+
+        sem_init(&race.begin, 0, 0);
+        sem_init(&race.closed, 0, 0);
+        for (int i = 0; i < PRODUCERS; i++) {
+                producer[i].race = &race;
+                cr_assert_eq(pthread_create(&thread[i], NULL, produce_until_refused, &producer[i]),
+                             0);
+        }
+        wait_awake(&race.begin);
+        cr_assert_eq(weft_pool_shutdown(race.pool, how, WEFT_FOREVER), 0);
+        for (int i = 0; i < PRODUCERS; i++)
+                sem_post(&race.closed);
+        for (int i = 0; i < PRODUCERS; i++) {
+                cr_assert_eq(pthread_join(thread[i], NULL), 0);
+                cr_assert_eq(producer[i].last, -ESHUTDOWN);
+                accepted += producer[i].accepted;
+                ran += atomic_load(&producer[i].ran);
+        }
+        struct weft_pool_stats s = stats_of(race.pool);
+        cr_assert_eq(s.submitted, (uint64_t)accepted);
+        cr_assert_eq(s.run, (uint64_t)ran);
+        cr_assert_eq(s.run + s.cancelled, s.submitted);
+        cr_assert_eq(atomic_load(&race.dropped), accepted, "each accepted closure, once");
+        if (how == WEFT_DRAIN)
+                cr_assert_eq(ran, accepted);
+        finish(race.pool);
 }
 
 static void race_with(weft_shutdown how)
 {
-        enum { ROUNDS = SLOW_BUILD ? 20 : 100, PRODUCERS = 3 };
-        for (int round = 0; round < ROUNDS; round++) {
-                struct producer producer[PRODUCERS] = {0};
-                weft_pool *pool = begin(1 + (unsigned)round % 2);
-                pthread_t thread[PRODUCERS];
-                atomic_int dropped = 0;
-                int accepted = 0, ran = 0;
-
-                for (int i = 0; i < PRODUCERS; i++) {
-                        producer[i].pool = pool;
-                        producer[i].dropped = &dropped;
-                        cr_assert_eq(
-                            pthread_create(&thread[i], NULL, produce_until_refused, &producer[i]),
-                            0);
-                }
-                usleep((unsigned)(round * 37 % 1000));
-                cr_assert_eq(weft_pool_shutdown(pool, how, WEFT_FOREVER), 0);
-                for (int i = 0; i < PRODUCERS; i++) {
-                        cr_assert_eq(pthread_join(thread[i], NULL), 0);
-                        cr_assert_eq(atomic_load(&producer[i].last), -ESHUTDOWN);
-                        accepted += atomic_load(&producer[i].accepted);
-                        ran += atomic_load(&producer[i].ran);
-                }
-                struct weft_pool_stats s = stats_of(pool);
-                cr_assert_eq(s.submitted, (uint64_t)accepted);
-                cr_assert_eq(s.run, (uint64_t)ran);
-                cr_assert_eq(s.run + s.cancelled, s.submitted);
-                cr_assert_eq(atomic_load(&dropped), accepted, "each accepted closure, once");
-                if (how == WEFT_DRAIN)
-                        cr_assert_eq(ran, accepted);
-                finish(pool);
-        }
+        enum { ROUNDS = SLOW_BUILD ? 20 : 100 };
+        for (int round = 0; round < ROUNDS; round++)
+                race_once(how, 1 + (unsigned)round % 2, round * 37 % (AT_MOST / 2));
 }
 
 Test(pool_shutdown, drain_against_submit_runs_exactly_what_was_accepted, .timeout = 60)
