@@ -421,6 +421,35 @@ __attribute__((noinline)) weft__frame weft__frame_exchange(weft__frame next)
         return previous;
 }
 
+__attribute__((noinline)) void weft__frame_set_aside(weft__aside *ret)
+{
+        struct weft__thread *t = &weft__thread;
+        ret->frame = t->frame;
+        ret->releases = t->release_runs;
+        frame_show(t, NULL);
+        t->frame.id = 0;
+        t->release_runs = false;
+        settle_unless_current(t);
+}
+
+__attribute__((noinline)) void weft__frame_trade(weft__aside *ret, const weft__aside *next)
+{
+        struct weft__thread *t = &weft__thread;
+        ret->frame = t->frame;
+        ret->releases = t->release_runs;
+        frame_show(t, next->frame.context);
+        t->frame.id = next->frame.id;
+        t->release_runs = next->releases;
+        settle_unless_current(t);
+}
+
+__attribute__((noinline)) void weft__frame_take_up(const weft__aside *aside)
+{
+        struct weft__thread *t = &weft__thread;
+        frame_leave(t, aside->frame);
+        t->release_runs = aside->releases;
+}
+
 weft_context *weft_context_swap(weft_context *next)
 {
         struct weft__thread *t = &weft__thread;

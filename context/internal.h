@@ -41,9 +41,20 @@ static inline void weft__frame_leave_block(weft__frame *earlier)
 /* Exchange the current frame for another one: what a stack switch does. Ends neither. */
 weft__frame weft__frame_exchange(weft__frame next);
 
-/* What a stack switch takes along beside the frame: whether a release function is what runs. While
- * one waits, those of others go on; it goes on with its own when it is back. */
-bool weft__release_exchange(bool runs);
+/* What a task that is set aside takes along: its frame, and whether a release function is what
+ * waits. While it does, those of others go on; it goes on with its own when it is back. */
+typedef struct weft__aside {
+        weft__frame frame;
+        bool releases;
+} weft__aside;
+
+/* Set aside what is current, which is empty afterwards; make current what was set aside, perhaps on
+ * another thread, and end what was current until then. */
+void weft__frame_set_aside(weft__aside *ret);
+void weft__frame_take_up(const weft__aside *aside);
+
+/* Both in one, where nothing is current in between. */
+void weft__frame_trade(weft__aside *ret, const weft__aside *next);
 
 /* Give back references that the thread keeps in reserve: before it sleeps for long. */
 void weft__context_settle(void);

@@ -151,11 +151,3 @@ void weft__cells_release(void)
         }
         t->release_runs = false;
 }
-
-__attribute__((noinline)) bool weft__release_exchange(bool runs)
-{
-        struct weft__thread *t = &weft__thread;
-        bool before = t->release_runs;
-        t->release_runs = runs;
-        return before;
-}

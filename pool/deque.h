@@ -45,6 +45,12 @@ int64_t weft__deque_length(weft__deque *d);
 
 /* Whether a steal would be worth a try. Any thread; after a full fence, what was pushed before the
  * pusher's own full fence is seen. */
-bool weft__deque_has_some(weft__deque *d);
+static inline bool weft__deque_has_some(weft__deque *d)
+{
+        /* relaxed: the callers' fences order it; a stale answer costs a vain try or a later look */
+        int64_t top = atomic_load_explicit(&d->top, memory_order_relaxed);
+        int64_t bottom = atomic_load_explicit(&d->bottom, memory_order_relaxed); /* relaxed: same */
+        return bottom - top > 0;
+}
 
 #endif

@@ -9,14 +9,6 @@
 
 #include "context/internal.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define WEFT_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define WEFT_ASAN 1
-#endif
-#endif
-
 #if defined(WEFT_ASAN)
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
@@ -29,9 +21,8 @@
 #include <valgrind/valgrind.h>
 #endif
 
-#if defined(__x86_64__) || defined(__aarch64__)
+#if defined(WEFT_SWITCH_ASSEMBLY)
 
-void weft__switch(void **save_sp, void *load_sp);
 void weft__switch_entry(void);
 
 /* Lay out a stack as weft__switch leaves it, to begin in weft__switch_entry. */
@@ -63,7 +54,7 @@ static void *first_frame(char *top, weft__fiber *fiber, void (*entry)(weft__fibe
 
 /* Everywhere else: the C library's contexts, which cost a system call a switch. The ucontext_t of a
  * fiber lies on its own stack; sp points at it. */
-static void weft__switch(void **save_sp, void *load_sp)
+void weft__switch(void **save_sp, void *load_sp)
 {
         ucontext_t here;
         /* cppcheck-suppress autoVariables ; it is there until somebody goes back to it */
@@ -164,6 +155,8 @@ void weft__fiber_begins(weft__fiber *fiber)
 #endif
 }
 
+#if !defined(WEFT_SWITCH_PLAIN)
+
 /* Not instrumented: ThreadSanitizer would note the entry on one fiber and the exit on another. */
 __attribute__((noinline))
 #if defined(WEFT_TSAN)
@@ -185,3 +178,5 @@ void weft__fiber_switch(weft__fiber *from, weft__fiber *to, bool from_ends)
         __sanitizer_finish_switch_fiber(from->asan_fake, NULL, NULL);
 #endif
 }
+
+#endif

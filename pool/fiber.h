@@ -20,11 +20,36 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "context/internal.h"
+
 #include "stacks.h"
 #include "wait.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#define WEFT_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WEFT_ASAN 1
+#endif
+#endif
+
+/* Whether the switch is ours; and whether there is nobody to be told of it. */
+#if (defined(__x86_64__) || defined(__aarch64__)) && !defined(WEFT_UCONTEXT)
+#define WEFT_SWITCH_ASSEMBLY 1
+#endif
+#if !defined(WEFT_ASAN) && !defined(WEFT_TSAN)
+#define WEFT_SWITCH_PLAIN 1
+#endif
+
 struct weft_task;
 struct weft__worker;
+
+/* What C++ keeps of each thread: the exceptions that are being handled, and how many are on their
+ * way. Itanium C++ ABI: Exception Handling, 2.2.2. */
+struct weft__exceptions {
+        void *caught;
+        unsigned uncaught;
+};
 
 typedef struct weft__fiber weft__fiber;
 struct weft__fiber {
@@ -36,7 +61,10 @@ struct weft__fiber {
         struct weft_job *oldest_private; /* of them, those that are no tasks yet; see fork.c */
         weft__waiter wait;               /* what that task waits for */
         weft__fiber *next; /* in the inbox, the line of those that are ready, or the spare ones */
-        weft__stack stack; /* its low is NULL: the thread's own */
+        weft__aside aside; /* what the task has in its thread, while it is parked: the frame, */
+        struct weft__exceptions exceptions; /* C++'s exceptions, */
+        int kept_errno;                     /* errno */
+        weft__stack stack;                  /* its low is NULL: the thread's own */
         void *tsan_fiber;
         void *asan_bottom; /* what the sanitizer must know of a stack it switches to */
         size_t asan_size;
@@ -57,9 +85,21 @@ weft__fiber *weft__fiber_at(char *high);
 /* Make a fiber of what the calling thread runs on now. */
 void weft__fiber_init_thread(weft__fiber *fiber);
 
+/* Put the registers that a call must preserve on the stack that runs, store where in *save_sp, and
+ * go on where another call of it left off with load_sp. Touches nothing else. */
+void weft__switch(void **save_sp, void *load_sp);
+
 /* Go from the fiber that runs to another one; returns when somebody switches back. With from_ends
  * the sanitizers are told that nobody will. */
+#if defined(WEFT_SWITCH_PLAIN)
+static inline void weft__fiber_switch(weft__fiber *from, weft__fiber *to, bool from_ends)
+{
+        (void)from_ends;
+        weft__switch(&from->sp, to->sp);
+}
+#else
 void weft__fiber_switch(weft__fiber *from, weft__fiber *to, bool from_ends);
+#endif
 
 /* To be called first in entry: completes the switch for the sanitizers. */
 void weft__fiber_begins(weft__fiber *fiber);

@@ -15,8 +15,6 @@
  *  P2  unpark: inbox, full fence, parker <-> sleep: parker, full fence, inbox (idle.c)
  * W1 and W2 are those of wait.c, X1 that of task.c.
  */
-#include <errno.h>
-
 #include <weft/suspend.h>
 
 #include "fork.h"
@@ -103,13 +101,20 @@ void weft__park_commit(weft__worker *w)
                 WEFT__WAIT_AT(WEFT__AT_PARKED, &left->wait);
 }
 
-void weft__park_switch(weft__worker *w, weft__fiber *to)
+/* With left NULL there is nothing to be done for the fiber that is left. */
+static inline void switch_to(weft__worker *w, weft__fiber *to, weft__fiber *left)
 {
         weft__fiber *from = w->fiber;
-        w->left = from;
+        w->left = left;
         w->fiber = to;
         weft__fiber_switch(from, to, to == &w->base);
-        weft__park_commit(weft__worker_self());
+        if (from->home->left)
+                weft__park_commit(from->home);
+}
+
+void weft__park_switch(weft__worker *w, weft__fiber *to)
+{
+        switch_to(w, to, w->fiber);
 }
 
 /* A fiber that is ready to be resumed, if it is its turn: tasks that have not begun have theirs,
@@ -117,23 +122,19 @@ void weft__park_switch(weft__worker *w, weft__fiber *to)
 static weft__fiber *ready_in_turn(weft__worker *w)
 {
         weft__fiber *fiber = w->first_ready;
-        if (!fiber || ++w->tick % FAIR == 0 || weft__deque_has_some(&w->deque))
+        if (++w->tick % FAIR == 0 || !fiber || weft__deque_has_some(&w->deque))
                 return NULL;
         w->first_ready = fiber->next;
         return fiber;
 }
 
-/* The fiber to go on with while the one that runs waits; NULL if there is neither one nor memory.
- * */
-static weft__fiber *another(weft__worker *w)
+/* A fiber that looks for work; if there is no memory for one, one that is ready; NULL if there is
+ * neither. */
+static weft__fiber *loop_or_ready(weft__worker *w)
 {
-        weft__fiber *fiber = ready_in_turn(w);
-        if (!fiber)
-                fiber = weft__park_loop_fiber(w);
-        if (!fiber && w->first_ready) {
-                fiber = w->first_ready;
+        weft__fiber *fiber = weft__park_loop_fiber(w);
+        if (!fiber && (fiber = w->first_ready))
                 w->first_ready = fiber->next;
-        }
         return fiber;
 }
 
@@ -229,49 +230,48 @@ static void count_away(weft__worker *w, unsigned by)
                                       memory_order_relaxed); /* relaxed: above */
 }
 
-/* Where errno is now: another place after a task has gone on on another thread. The C library calls
- * the address constant, and a compiler would keep it. */
-static __attribute__((noinline)) int *errno_place(void)
+/* Set aside what the task of the fiber that runs has in its thread. */
+static inline void put_aside(weft__worker *w, weft__fiber *from)
 {
-        __asm__ volatile("");
-        return &errno;
-}
-
-/* What C++ keeps of each thread: the exceptions that are being handled, and how many are on their
- * way. Itanium C++ ABI: Exception Handling, 2.2.2. */
-struct exceptions {
-        void *caught;
-        unsigned uncaught;
-};
-struct exceptions *__cxa_get_globals(void) __attribute__((weak)); /* NULL without C++ */
-
-static struct exceptions exceptions_exchange(struct exceptions next)
-{
-        struct exceptions *place = __cxa_get_globals ? __cxa_get_globals() : NULL, before = next;
-        if (place) {
-                before = *place;
-                *place = next;
+        from->kept_errno = *w->thread_errno;
+        if (w->thread_exceptions) {
+                from->exceptions = *w->thread_exceptions;
+                *w->thread_exceptions = (struct weft__exceptions){NULL, 0};
         }
-        return before;
 }
 
-/* Leave the fiber that runs, and come back when it is resumed. */
-static void leave_for(weft__worker *w, weft__fiber *to)
+/* ... and put it into the thread that will go on with it. */
+static inline void take_up(weft__worker *w, const weft__fiber *to)
 {
-        int saved_errno = errno;
-        weft__fork_publish_all(w);
-        struct exceptions exceptions = exceptions_exchange((struct exceptions){NULL, 0});
-        weft__frame frame = weft__frame_exchange((weft__frame){NULL, 0});
-        bool releases = weft__release_exchange(false);
+        *w->thread_errno = to->kept_errno;
+        if (w->thread_exceptions)
+                *w->thread_exceptions = to->exceptions;
+}
+
+/* The task that runs is about to be left for another fiber. */
+static inline void leave_for(weft__worker *w, weft__fiber *to)
+{
+        weft__fiber *from = w->fiber;
+        if (from->oldest_private)
+                weft__fork_publish_all(w);
         weft__count(&w->parked, false);
-        count_away(w, 1);
-        w->fiber->task->parked = w->fiber;
-        weft__park_switch(w, to);
-        count_away(w, -1u);
-        weft__release_exchange(releases);
-        weft__frame_leave(frame); /* the worker's own, between tasks, ends here */
-        exceptions_exchange(exceptions);
-        *errno_place() = saved_errno;
+        put_aside(w, from);
+        if (to->task) {
+                weft__frame_trade(&from->aside, &to->aside);
+                take_up(w, to);
+        } else {
+                weft__frame_set_aside(&from->aside);
+        }
+        if (w->pool->migrate)
+                from->task->parked = from;
+}
+
+void weft__park_resume(weft__worker *w, weft__fiber *fiber)
+{
+        fiber->home = w;
+        weft__frame_take_up(&fiber->aside);
+        take_up(w, fiber);
+        switch_to(w, fiber, w->fiber);
 }
 
 enum weft__wake weft__wait(weft__waiter *waiter, int64_t deadline)
@@ -286,30 +286,55 @@ enum weft__wake weft__wait(weft__waiter *waiter, int64_t deadline)
                 weft__wake(waiter, WEFT__TIMEDOUT);
         if (weft__wait_over(state_of(waiter)))
                 return state_of(waiter);
-        weft__fiber *to = another(w);
+        weft__fiber *to = ready_in_turn(w);
+        if (!to)
+                to = loop_or_ready(w);
         if (!to) {
                 weft__wake(waiter, WEFT__NO_STACK);
                 return state_of(waiter);
         }
         if (timed)
                 set_timer(w, &waiter->timer, deadline);
+        count_away(w, 1);
         leave_for(w, to);
+        switch_to(w, to, w->fiber);
+        count_away(w, -1u);
         if (timed)
                 stop_timer(w, &waiter->timer); /* of the worker that it parked on */
         return state_of(waiter);
 }
 
-enum weft__wake weft__wait_turn(weft__waiter *waiter)
+/* Whether this worker has nothing to do but what runs. A hint: what it does not see is found at the
+ * next turn of the loop. */
+static bool alone(weft__worker *w)
 {
-        WEFT__WAIT_AT(WEFT__AT_WAIT, waiter);
-        weft__worker *w = weft__worker_self();
-        if (weft__wait_over(state_of(waiter)))
-                return state_of(waiter);
-        weft__fiber *to = another(w);
-        weft__wake(waiter, to ? WEFT__DONE : WEFT__NO_STACK);
-        if (to)
-                leave_for(w, to); /* woken already: the commit lines it up */
-        return state_of(waiter);
+        /* relaxed: as above */
+        return w->tick % FAIR && !w->first_ready && !weft__deque_has_some(&w->deque) &&
+               !atomic_load_explicit(&w->inbox, memory_order_relaxed) &&
+               !weft__injector_has_some(&w->pool->injector);
+}
+
+bool weft__park_yield(weft__worker *w)
+{
+        weft__fiber *from = w->fiber, *to = ready_in_turn(w);
+        WEFT__WAIT_AT(WEFT__AT_WAIT, &from->wait);
+        if (to) {
+                /* Lined up before it is left: only this worker takes fibers from its line. */
+                leave_for(w, to);
+                weft__worker_line_up(w, from);
+                switch_to(w, to, NULL);
+                return true;
+        }
+        if (alone(w))
+                return true;
+        to = loop_or_ready(w);
+        if (!to)
+                return false;
+        /* relaxed: nobody looks for a waiter in it; the commit sees that it is over */
+        atomic_store_explicit(&from->wait.state, WEFT__DONE, memory_order_relaxed);
+        leave_for(w, to);
+        switch_to(w, to, from);
+        return true;
 }
 
 /* Called with all that is parked. */

@@ -14,17 +14,6 @@
 
 /* ---- counting ---- */
 
-void weft__count(atomic_uint_least64_t *count, bool shared)
-{
-        if (shared) {
-                atomic_fetch_add_explicit(count, 1, memory_order_seq_cst); /* S1 <-> shutdown */
-                return;
-        }
-        /* relaxed: the owner is the only writer */
-        uint64_t n = atomic_load_explicit(count, memory_order_relaxed);
-        atomic_store_explicit(count, n + 1, memory_order_release); /* E1 -> sum_up (pool.c) */
-}
-
 static unsigned stripe_self(void)
 {
         static atomic_uint threads;

@@ -19,13 +19,12 @@ int64_t weft_now(void)
 
 int weft_yield(void)
 {
-        weft__waiter own;
-        if (!weft__fiber_self()) {
+        weft__worker *w = weft__worker_self();
+        if (!w || !w->fiber || !w->fiber->task)
                 sched_yield();
-                return weft_cancelled();
-        }
-        /* Woken before it waits, the task is lined up at once. */
-        return weft__wait_error(weft__wait_turn(weft__wait_begin(&own, false)));
+        else if (!weft__park_yield(w))
+                return -ENOMEM;
+        return weft_cancelled();
 }
 
 int weft_sleep_until(int64_t deadline)

@@ -11,7 +11,7 @@
  *   offsets from the saved stack pointer:  0 x19 … 80 x29  88 x30 (where to go on)  96 d8 … 152 d15
  *                                          160 fpcr  168 unused
  */
-#if defined(__aarch64__)
+#if defined(__aarch64__) && !defined(WEFT_UCONTEXT)
 
         .text
         .globl  weft__switch
@@ -53,7 +53,7 @@ weft__switch:
         ldp     d12, d13, [sp, #128]
         ldp     d14, d15, [sp, #144]
         add     sp, sp, #176
-        br      x30
+        ret
         .cfi_endproc
         .size   weft__switch, .-weft__switch
 

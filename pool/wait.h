@@ -77,9 +77,6 @@ int weft__wait_ready(void);
 /* Wait until woken; the reason. */
 enum weft__wake weft__wait(weft__waiter *w, int64_t deadline);
 
-/* In a task: let others have a turn. */
-enum weft__wake weft__wait_turn(weft__waiter *w);
-
 /* The wait of a thread outside pools. */
 enum weft__wake weft__wait_thread(weft__waiter *w, int64_t deadline);
 

@@ -13,6 +13,7 @@
  */
 #include "worker.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -73,16 +74,6 @@ weft__fiber *weft__fiber_self(void)
 }
 
 /* ---- where work comes from ---- */
-
-void weft__worker_line_up(weft__worker *w, weft__fiber *fiber)
-{
-        fiber->next = NULL;
-        if (w->first_ready)
-                w->last_ready->next = fiber;
-        else
-                w->first_ready = fiber;
-        w->last_ready = fiber;
-}
 
 /* Line up the fibers that other threads have woken, in the order in which they were. */
 static void empty_inbox(weft__worker *w)
@@ -168,8 +159,7 @@ static weft__fiber *next_fiber(weft__worker *w)
 static void resume(weft__worker *w, weft__fiber *fiber)
 {
         weft__idle_found(w);
-        fiber->home = w;
-        weft__park_switch(w, fiber);
+        weft__park_resume(w, fiber);
 }
 
 /* Whether a task that was taken from a queue is one that was parked. */
@@ -312,13 +302,18 @@ static void run_hook(weft__worker *w, void (*hook)(unsigned worker, void *hook_a
         weft__frame_leave(earlier);
 }
 
+struct weft__exceptions *__cxa_get_globals(void) __attribute__((weak));
+
 void *weft__worker_main(void *arg)
 {
         weft__worker *w = arg;
         weft_pool *pool = w->pool;
         self = w;
+        w->thread_errno = &errno;
+        w->thread_exceptions = __cxa_get_globals ? __cxa_get_globals() : NULL;
         set_name(w);
         weft__fiber_init_thread(&w->base);
+        w->base.home = w;
         run_hook(w, pool->on_start);
         atomic_fetch_add_explicit(&pool->running, 1, memory_order_release); /* R1 -> create */
         weft__futex_wake(&pool->running, 1);

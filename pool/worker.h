@@ -40,9 +40,11 @@ struct weft__counts {
 enum weft__parker { WEFT__AWAKE = 0, WEFT__ASLEEP, WEFT__NOTIFIED };
 
 struct weft__worker {
-        weft_pool *pool;  /* const */
-        unsigned index;   /* const */
-        pthread_t thread; /* const */
+        weft_pool *pool;                            /* const */
+        unsigned index;                             /* const */
+        pthread_t thread;                           /* const */
+        int *thread_errno;                          /* const: the thread's own, */
+        struct weft__exceptions *thread_exceptions; /* and its exceptions; NULL without C++ */
 
         /* owner */
         weft__fiber *fiber; /* that runs now */
@@ -160,15 +162,29 @@ void *weft__worker_main(void *arg);
 void weft__worker_loop(weft__fiber *fiber);
 
 /* Put a fiber at the end of its own worker's line. By the owner. */
-void weft__worker_line_up(weft__worker *w, weft__fiber *fiber);
+static inline void weft__worker_line_up(weft__worker *w, weft__fiber *fiber)
+{
+        fiber->next = NULL;
+        if (w->first_ready)
+                w->last_ready->next = fiber;
+        else
+                w->first_ready = fiber;
+        w->last_ready = fiber;
+}
 
 /* ---- park.c: fibers that wait ---- */
 
 /* Complete the switch from the fiber that ran before. First thing on the new stack. */
 void weft__park_commit(weft__worker *w);
 
-/* Go on with another fiber of the worker. */
+/* Go on with another fiber of the worker, for one that has no task. */
 void weft__park_switch(weft__worker *w, weft__fiber *to);
+
+/* The same, with one that has: go on with its task. */
+void weft__park_resume(weft__worker *w, weft__fiber *fiber);
+
+/* Let others have a turn before the task that runs; false if there was no stack to go on with. */
+bool weft__park_yield(weft__worker *w);
 
 /* Make a fiber runnable, on its home worker unless the pool lets it migrate. Any thread; it owns
  * the fiber. */
@@ -227,7 +243,16 @@ void weft__room_freed(weft_pool *pool);
 
 /* The counts in which this thread counts for the pool. */
 struct weft__counts *weft__counts_self(weft_pool *pool, bool *ret_shared);
-void weft__count(atomic_uint_least64_t *count, bool shared);
+static inline void weft__count(atomic_uint_least64_t *count, bool shared)
+{
+        if (shared) {
+                atomic_fetch_add_explicit(count, 1, memory_order_seq_cst); /* S1 <-> shutdown */
+                return;
+        }
+        /* relaxed: the owner is the only writer */
+        uint64_t n = atomic_load_explicit(count, memory_order_relaxed);
+        atomic_store_explicit(count, n + 1, memory_order_release); /* E1 -> sum_up (pool.c) */
+}
 
 /* ---- pool.c ---- */
 

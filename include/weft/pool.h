@@ -83,9 +83,9 @@ enum weft_pool_flags {
          *                  pthread_self() gave (the C library calls both constant): access them in
          *                  functions of their own that are not inlined.
          *   errno          has the value it had before the wait, in the new thread's errno.
-         *   mutexes        a pthread mutex (a recursive or robust one above all) that is held across
-         *                  a wait is unlocked by a thread that does not own it: use weft_mutex. The
-         *                  same goes for everything that knows its thread by its id.
+         *   mutexes        a pthread mutex (a recursive or robust one above all) that is held
+         *                  across a wait is unlocked by a thread that does not own it: use
+         *                  weft_mutex. The same goes for everything that knows its thread by its id.
          * Contexts, tokens and all of weft's objects move with the task. */
         WEFT_MIGRATE = 1,
 };
