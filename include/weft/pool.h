@@ -85,7 +85,7 @@ enum weft_pool_flags {
          *   errno          has the value it had before the wait, in the new thread's errno.
          *   mutexes        a pthread mutex (a recursive or robust one above all) that is held
          *                  across a wait is unlocked by a thread that does not own it: use
-         *                  weft_mutex. The same goes for everything that knows its thread by its id.
+         *                  weft_mutex. The same goes for all that knows its thread by its id.
          * Contexts, tokens and all of weft's objects move with the task. */
         WEFT_MIGRATE = 1,
 };
