@@ -29,6 +29,7 @@
 
 #include "cpu.h"
 #include "futex.h"
+#include "overflow.h"
 #include "worker.h"
 
 enum {
@@ -164,6 +165,7 @@ int weft_pool_create(weft_pool **ret, const weft_pool_options *options)
         pool->hook_arg = o.hook_arg;
         snprintf(pool->name, sizeof(pool->name), "%s", o.name ? o.name : "weft");
         weft__injector_init(&pool->injector);
+        weft__overflow_watch();
 
         for (unsigned i = 0; r == 0 && i < workers; i++)
                 r = init_worker(pool, i);

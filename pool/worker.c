@@ -21,6 +21,7 @@
 
 #include "cpu.h"
 #include "futex.h"
+#include "overflow.h"
 
 enum {
         FAIR = 61, /* a prime, so that it falls in with no pattern of the tasks */
@@ -312,6 +313,7 @@ void *weft__worker_main(void *arg)
         w->thread_errno = &errno;
         w->thread_exceptions = __cxa_get_globals ? __cxa_get_globals() : NULL;
         set_name(w);
+        void *handler_stack = weft__overflow_begin();
         weft__fiber_init_thread(&w->base);
         w->base.home = w;
         run_hook(w, pool->on_start);
@@ -323,6 +325,7 @@ void *weft__worker_main(void *arg)
 
         w->fiber = NULL;
         run_hook(w, pool->on_stop);
+        weft__overflow_end(handler_stack);
         self = NULL;
         return NULL;
 }

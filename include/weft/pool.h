@@ -116,7 +116,10 @@ typedef struct weft_pool_options {
 
         size_t stack_size; /* bytes of a task's stack, 64 KiB to 8 MiB, rounded up to pages; 0:
                               256 KiB. Memory is used only as far as tasks touch it. A sixteenth is
-                              the guard, and weft itself needs about 1 KiB. */
+                              the guard, and weft itself needs about 1 KiB. A task that runs over
+                              its stack ends the process with SIGSEGV, after a message that names
+                              the task and the stack: the first pool sets a handler of that signal,
+                              which passes all else on to the one that there was. */
 
         unsigned flags; /* of enum weft_pool_flags */
 } weft_pool_options;
