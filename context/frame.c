@@ -140,20 +140,30 @@ weft_context *weft_context_empty(void)
 
 /* ---- look-up ---- */
 
-static __attribute__((noinline)) void *get_slowly(const weft_var *var, uint32_t key)
+static __attribute__((noinline)) void *get_slowly(const weft_context *c, const weft_var *var,
+                                                  uint32_t key)
 {
-        void *raw = weft__map_find(weft__thread.frame.context, key);
+        void *raw = weft__map_find(c, key);
         return raw == WEFT__UNSET ? var->fallback : weft__map_value(key, raw);
+}
+
+static inline void *get(const weft_context *c, const weft_var *var)
+{
+        uint32_t key = weft__var_key(var);
+        if (unlikely(!c || key >= WEFT__NEAR)) /* empty, far, or kept */
+                return get_slowly(c, var, key);
+        void *raw = c->slot[key];
+        return likely(raw != WEFT__UNSET) ? raw : var->fallback;
 }
 
 void *weft_get(const weft_var *var)
 {
-        const weft_context *c = weft__thread.frame.context;
-        uint32_t key = weft__var_key(var);
-        if (unlikely(!c || key >= WEFT__NEAR)) /* empty, far, or kept */
-                return get_slowly(var, key);
-        void *raw = c->slot[key];
-        return likely(raw != WEFT__UNSET) ? raw : var->fallback;
+        return get(weft__thread.frame.context, var);
+}
+
+void *weft__context_get(const weft_context *context, const weft_var *var)
+{
+        return get(context, var);
 }
 
 int weft_context_lookup(const weft_context *c, const weft_var *var, void **ret_value)

@@ -38,6 +38,9 @@ static inline void weft__frame_leave_block(weft__frame *earlier)
         weft__frame_leave(*earlier);
 }
 
+/* The value of var in a context: its binding there, else its fallback. */
+void *weft__context_get(const weft_context *context, const weft_var *var);
+
 /* Exchange the current frame for another one: what a stack switch does. Ends neither. */
 weft__frame weft__frame_exchange(weft__frame next);
 

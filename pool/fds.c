@@ -23,6 +23,7 @@
 
 #include <weft/suspend.h>
 
+#include "deadline.h"
 #include "worker.h"
 
 enum { BUCKETS = 1024, EVENTS = 128, ALLOWED = POLLIN | POLLOUT | POLLPRI | POLLRDHUP };
@@ -258,7 +259,8 @@ static int wait_fd(int fd, short events, int64_t deadline)
                 return -EINVAL;
         weft__waiter own;
         struct wanting x = {.events = events};
-        int r = look(fd, events, weft__fiber_self() ? 0 : deadline);
+        int r = look(fd, events,
+                     weft__fiber_self() ? 0 : weft__deadline_for(weft__shielded(), deadline));
         if (r)
                 return r;
         if (!weft__fiber_self())

@@ -17,6 +17,7 @@
  */
 #include <weft/suspend.h>
 
+#include "deadline.h"
 #include "fork.h"
 #include "worker.h"
 
@@ -276,6 +277,7 @@ void weft__park_resume(weft__worker *w, weft__fiber *fiber)
 
 enum weft__wake weft__wait(weft__waiter *waiter, int64_t deadline)
 {
+        deadline = weft__deadline_for(state_of(waiter) & WEFT__SHIELD, deadline);
         WEFT__WAIT_AT(WEFT__AT_WAIT, waiter);
         if (!waiter->fiber)
                 return weft__wait_thread(waiter, deadline);

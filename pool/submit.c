@@ -9,6 +9,7 @@
  */
 #include "submit.h"
 
+#include "deadline.h"
 #include "group.h"
 #include "worker.h"
 
@@ -149,11 +150,12 @@ static void run_here(weft_pool *pool, weft_task *task)
                 weft_task *caller = weft__task_exchange(task);
                 weft__task_lent(caller);
                 bool shielded = weft__shield_exchange(false);
-                int result = weft__task_run(task, false);
+                int unrun = weft__deadline_missed(task) ? -ETIMEDOUT : 0;
+                int result = weft__task_run(task, unrun);
                 weft__shield_exchange(shielded);
                 weft__task_exchange(caller);
                 weft__task_end(task, result);
-                weft__count(&counts->run, shared);
+                weft__count(unrun ? &counts->cancelled : &counts->run, shared);
         } else {
                 weft_task_unref(task); /* cancelled by its group just now */
         }

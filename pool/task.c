@@ -20,7 +20,9 @@
 
 #include <weft/suspend.h>
 
+#include "deadline.h"
 #include "group.h"
+#include "submit.h"
 #include "worker.h"
 
 /* ---- memory ---- */
@@ -164,7 +166,7 @@ weft_task *weft__task_new(const struct weft__closure *c, unsigned refs, bool han
         weft_task *task = task_alloc();
         if (!task)
                 return NULL;
-        unsigned state = WEFT__QUEUED;
+        unsigned state = WEFT__QUEUED | c->flags;
         task->fn = c->fn;
         task->arg = c->arg;
         task->drop = c->drop;
@@ -187,6 +189,8 @@ weft_task *weft__task_new(const struct weft__closure *c, unsigned refs, bool han
                 state |= WEFT__HANDLE;
                 init_handle(task, NULL);
         }
+        if (state & WEFT__CALLBACK)
+                task->group_next = NULL;
         atomic_init(&task->state, state);
         atomic_init(&task->refs, refs);
         return task;
@@ -233,10 +237,10 @@ bool weft__task_claim(weft_task *task)
         return false;
 }
 
-int weft__task_run(weft_task *task, bool cancelled)
+int weft__task_run(weft_task *task, int unrun)
 {
         WEFT__FRAME(task->context);
-        int r = cancelled ? -ECANCELED : task->fn(task->arg);
+        int r = unrun < 0 ? unrun : task->fn(task->arg);
         if (task->drop)
                 task->drop(task->arg);
         return r;
@@ -334,7 +338,11 @@ void weft__task_lent(weft_task *task)
 int weft_cancelled(void)
 {
         const weft_task *task = weft__task_self();
-        return task && weft__task_cancelled(task) && !weft__shielded() ? -ECANCELED : 0;
+        if (weft__shielded())
+                return 0;
+        if (task && weft__task_cancelled(task))
+                return -ECANCELED;
+        return weft__deadline_passed() ? -ETIMEDOUT : 0;
 }
 
 /* The caller has claimed a task that never ran, and that is in its queue still, with the queue's
@@ -349,7 +357,7 @@ static void end_unrun(weft_task *task)
                 weft__pool_enter(pool);
         weft__count(&counts->started, shared);
         weft__room_freed(pool);
-        weft__task_tell(task, weft__task_run(task, true));
+        weft__task_tell(task, weft__task_run(task, -ECANCELED));
         weft__count(&counts->cancelled, shared);
         weft__pool_check_drained(pool);
         if (visits)
@@ -444,18 +452,14 @@ int weft_task_on_done(weft_task *task, weft_fn *fn, void *arg)
 {
         if (!task || !fn)
                 return -EINVAL;
+        const struct weft__closure closure = {.fn = fn, .arg = arg, .flags = WEFT__CALLBACK};
         if ((weft__task_state(task) & WEFT__PHASE) == WEFT__ENDED) /* -> T1 */
-                return weft_submit(NULL, fn, arg);
+                return weft__submit(NULL, &closure, NULL, NULL);
         if (task->born != weft__fork_generation())
                 return -EOWNERDEAD;
-        const struct weft__closure closure = {.fn = fn, .arg = arg};
         weft_task *callback = weft__task_new(&closure, 1, false);
         if (!callback)
                 return -ENOMEM;
-        /* relaxed: nobody else has it */
-        atomic_fetch_or_explicit(&callback->state, WEFT__CALLBACK, memory_order_relaxed);
-        callback->group_next = NULL;
-
         weft__lock_take(&task->lock);
         unsigned state = atomic_fetch_or_explicit(&task->state, WEFT__ATTENDED,
                                                   memory_order_acq_rel); /* -> T1 */
@@ -473,7 +477,7 @@ int weft_task_on_done(weft_task *task, weft_fn *fn, void *arg)
         if (!ended)
                 return 0;
         weft__task_free(callback);
-        return weft_submit(NULL, fn, arg);
+        return weft__submit(NULL, &closure, NULL, NULL);
 }
 
 weft_task *weft_task_current(void)

@@ -86,6 +86,7 @@ struct weft__closure {
         size_t size;
         bool copies;
         weft_drop_fn *drop;
+        unsigned flags; /* of enum weft__state: what the task is besides */
 };
 
 /* A task of the closure with no context and no pool yet; NULL when there is no memory. */
@@ -94,9 +95,9 @@ weft_task *weft__task_new(const struct weft__closure *closure, unsigned refs, bo
 /* Give its memory back; neither destructor nor context are looked after. */
 void weft__task_free(weft_task *task);
 
-/* Run fn and drop (or drop only, if it was cancelled before the start) in a frame of its own from
- * its context; the result. The caller has claimed it. */
-int weft__task_run(weft_task *task, bool cancelled);
+/* Run fn and drop (or drop only, if it is not to be run: then unrun is its result, else 0) in a
+ * frame of its own from its context; the result. The caller has claimed it. */
+int weft__task_run(weft_task *task, int unrun);
 
 /* Claim a queued task: false if somebody has already. */
 bool weft__task_claim(weft_task *task);

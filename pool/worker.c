@@ -20,6 +20,7 @@
 #include <weft/suspend.h>
 
 #include "cpu.h"
+#include "deadline.h"
 #include "futex.h"
 #include "overflow.h"
 
@@ -192,21 +193,25 @@ static void run(weft__worker *w, weft_task *task)
         weft_task *then = weft__task_then(task);
         if (then)
                 weft__enqueue(pool, then);
+        int unrun = 0;
         /* relaxed: a task that is started just before the cancellation is one that runs */
-        bool cancelled = atomic_load_explicit(&pool->cancelling, memory_order_relaxed) &&
-                         !weft__task_is_job(task);
+        if (atomic_load_explicit(&pool->cancelling, memory_order_relaxed) &&
+            !weft__task_is_job(task))
+                unrun = -ECANCELED;
+        else if (weft__deadline_missed(task))
+                unrun = -ETIMEDOUT;
         weft__fiber *fiber = w->fiber;
         fiber->task = task;
         fiber->shielded = false;
         fiber->jobs = fiber->oldest_private = NULL;
-        int result = weft__task_run(task, cancelled);
+        int result = weft__task_run(task, unrun);
         w = fiber->home;
         if (weft__worker_self() != w)
                 _exit(result < 0); /* the task has forked, and this is the child */
         /* The end may cancel others, whose destructors may wait: the fiber still has its task. */
         weft__task_end(task, result);
         fiber->task = NULL;
-        weft__count(cancelled ? &w->counts.cancelled : &w->counts.run, false);
+        weft__count(unrun ? &w->counts.cancelled : &w->counts.run, false);
 }
 
 /* Do one thing that is ready: resume a fiber, or run a task; false if there is neither here. */

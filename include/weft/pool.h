@@ -54,7 +54,8 @@ typedef struct weft_task weft_task;
 typedef void weft_drop_fn(void *args);
 
 /* A deadline is an absolute CLOCK_MONOTONIC time in ns, as weft_now() gives it. One that has
- * passed, 0 for instance, makes a wait look once and return. */
+ * passed, 0 for instance, makes a wait look once and return. For one that holds for all that is
+ * done by and by, there is WEFT_DEADLINE in suspend.h. */
 #define WEFT_FOREVER INT64_MAX
 
 /* What a submit does when max_queued tasks are queued already. A submit from a task of the same
@@ -188,9 +189,9 @@ WEFT_API int weft_pool_stats(weft_pool *pool, struct weft_pool_stats *stats);
  * never a lock, may be called from any thread, and never block or park (but for WEFT_BLOCK). They
  * fail with nothing kept and nothing run: -EINVAL: a pointer that is needed is NULL; -ENOMEM;
  * -ESHUTDOWN: the pool is shutting down; -EAGAIN: WEFT_REFUSE and max_queued tasks are queued;
- * -ECANCELED: WEFT_BLOCK, and the task that submits was cancelled while it waited for room;
- * -EOWNERDEAD: a pool from before fork(); and in a task of another pool that waits for room, under
- * WEFT_BLOCK, -ECANCELED: that task has been cancelled. On failure the arguments stay the caller's
+ * -EOWNERDEAD: a pool from before fork(); under WEFT_BLOCK, in a wait for room, -ETIMEDOUT: the
+ * deadline of the context passed (WEFT_DEADLINE), and -ECANCELED: the task that submits, of another
+ * pool, was cancelled. On failure the arguments stay the caller's
  * and no destructor is run. */
 
 /* weft_submit - run fn(arg) as a task, fire and forget: its result is dropped. 0 or an error as
@@ -224,7 +225,7 @@ WEFT_API int weft_spawn_closure(weft_pool *pool, weft_task **ret, weft_fn *fn, c
  *
  * Called in a task it parks that task, elsewhere it blocks the thread. Any number may await one
  * task, any number of times. Returns what the task's function returned, -ECANCELED if the task was
- * cancelled before it started, or: -ETIMEDOUT: the deadline passed first; -ECANCELED: the task that
+ * cancelled before it started, -ETIMEDOUT if the deadline of its context passed before it, or: -ETIMEDOUT: the deadline passed first; -ECANCELED: the task that
  * calls was cancelled, and the awaited one has not ended; -EDEADLK: a task awaits itself; -ENOMEM:
  * no stack could be had to go on with while this task waits; -EINVAL: NULL; -EOWNERDEAD: a task of
  * the parent, in a forked child. Where a task's own errors must be told from these, ask
@@ -248,10 +249,10 @@ WEFT_API int weft_task_cancel(weft_task *task);
 /* weft_task_on_done - submit fn(arg), in the context current now, when the task ends.
  *
  * The callback is a task of the same pool, and runs even while that pool drains (a shutdown by
- * WEFT_CANCEL cancels it as any other); if the task has ended already, it is submitted to the
- * default choice of pool instead (NULL, above). Callbacks are started in the order of registration,
- * as far as one worker is concerned. 0, -EINVAL, -ENOMEM, or as weft_submit. Never blocks.
- * Since 0.1. */
+ * WEFT_CANCEL cancels it as any other) and though the deadline of its context has passed; if the
+ * task has ended already, it is submitted to the default choice of pool instead (NULL, above).
+ * Callbacks are started in the order of registration, as far as one worker is concerned. 0,
+ * -EINVAL, -ENOMEM, or as weft_submit. Never blocks. Since 0.1. */
 WEFT_API int weft_task_on_done(weft_task *task, weft_fn *fn, void *arg);
 
 /* weft_task_current - the task that calls, borrowed, or NULL outside tasks. Since 0.1. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The clock, and waits that are not for another task. In a task each of them parks the task; on any
- * other thread it blocks the thread. errno is kept across each of them.
+ * The clock, waits that are not for another task, and what ends waits early or does not. In a task
+ * each wait parks the task; on any other thread it blocks the thread. errno is kept across each.
  */
 #ifndef WEFT_SUSPEND_H
 #define WEFT_SUSPEND_H
@@ -15,12 +15,14 @@ WEFT_BEGIN_DECLS
 WEFT_API int64_t weft_now(void);
 
 /* weft_yield - let other tasks run first: this one goes to the end of its worker's line. On a
- * thread outside pools: sched_yield(). 0; -ECANCELED: the task has been cancelled; -ENOMEM: as
- * weft_await(). Since 0.1. */
+ * thread outside pools: sched_yield(). 0; -ECANCELED: the task has been cancelled; -ETIMEDOUT: the
+ * deadline of the context has passed (others had their turn all the same); -ENOMEM: as weft_await().
+ * Since 0.1. */
 WEFT_API int weft_yield(void);
 
-/* weft_sleep_until - wait for a time. 0: it has come; -ECANCELED: the task has been cancelled;
- * -ENOMEM: as weft_await(). Since 0.1. */
+/* weft_sleep_until - wait for a time. 0: it has come; -ETIMEDOUT: the deadline of the context,
+ * which is earlier, has; -ECANCELED: the task has been cancelled; -ENOMEM: as weft_await().
+ * Since 0.1. */
 WEFT_API int weft_sleep_until(int64_t deadline);
 
 /* weft_wait_fd - wait until a file descriptor is ready.
@@ -51,9 +53,52 @@ WEFT_API int weft_close(int fd);
  * was not run. Since 0.1. */
 WEFT_API int weft_blocking(weft_fn *fn, void *arg);
 
-/* weft_cancelled - whether the calling task has been asked to end: -ECANCELED if so, else 0, as
- * outside tasks and inside WEFT_SHIELD. Never blocks. Since 0.1. */
+/* weft_cancelled - whether whoever calls should end: -ECANCELED: the task has been cancelled; else
+ * -ETIMEDOUT: the deadline of the context has passed, outside tasks too; else 0, as ever inside
+ * WEFT_SHIELD. Reads the clock only if there is a deadline. Never blocks. Since 0.1. */
 WEFT_API int weft_cancelled(void);
+
+/* WEFT_DEADLINE(deadline) { ... } - the time by which all that is done inside the block must end.
+ *
+ *   WEFT_DEADLINE(weft_now() + 2000000000) {
+ *           r = answer(request);                 // whatever it waits for: 2 s in all
+ *   } else {
+ *           r = -ENOMEM;
+ *   }
+ *
+ * The deadline is bound in the context. So it holds for the functions that are called inside the
+ * block, for the tasks that are submitted there, for theirs, and wherever that context is captured
+ * and run. A deadline inside another one can only be earlier: a later one changes nothing.
+ *
+ * Every wait inside ends with -ETIMEDOUT at the earlier of its own deadline and this one, on
+ * threads outside pools too; which of them came first only weft_sleep_until() tells. What there is
+ * at once is still given after the deadline (a mutex that is free, the result of a task that has
+ * ended), so ask weft_cancelled() in a long computation. Which deadline ends a wait is fixed when
+ * it begins: nobody can change it for one who waits.
+ * Not ended by the deadline are weft_group_fini(), weft_pool_destroy(), weft_join(),
+ * weft_blocking() (but what it calls waits in the same context), and what is inside WEFT_SHIELD.
+ *
+ * A task whose deadline has passed before it is started is not run: its destructor is called in its
+ * own context, its result is -ETIMEDOUT, and it counts as cancelled. But callbacks of
+ * weft_task_on_done() are run, as they tell somebody of an end, and so are jobs of fork.h; their
+ * waits end at once.
+ *
+ * Undone on every way out of the block, as WEFT_WITH, and as there an else is for -ENOMEM. The var
+ * is one that weft_context_foreach() and weft_context_size() see, and its value there is private.
+ * Since 0.1. */
+#define WEFT_DEADLINE(deadline) WEFT__DEADLINE_AS(deadline, WEFT__PASTE(weft__deadline_, __LINE__))
+#define WEFT__DEADLINE_AS(deadline_, with)                                                         \
+        for (struct weft__with with                                                                \
+             __attribute__((cleanup(weft__with_end))) = weft__deadline_begin(deadline_);           \
+             with.once; with.once = 0)                                                             \
+                if (with.var)
+
+/* weft_deadline - the deadline in the current context; WEFT_FOREVER: there is none. Inside
+ * WEFT_SHIELD as well, where it ends nothing. Any thread; never blocks. Since 0.1. */
+WEFT_API int64_t weft_deadline(void);
+
+/* Private: the beginning of a WEFT_DEADLINE block. */
+WEFT_API struct weft__with weft__deadline_begin(int64_t deadline);
 
 /* WEFT_SHIELD { ... } - a section that is not called off: for what must be done to the end, a
  * rollback say, though the task has been cancelled.

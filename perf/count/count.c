@@ -90,6 +90,15 @@ static long submit(long n)
         return ran;
 }
 
+/* The same where a deadline is bound too. */
+static long submit_deadline(long n)
+{
+        WEFT_DEADLINE (WEFT_FOREVER - 1) {
+                return submit(n);
+        }
+        return -1;
+}
+
 static int spawn_await_within(void *arg)
 {
         for (long i = 0; i < *(long *)arg; i++) {
@@ -118,8 +127,12 @@ static const struct {
         const char *name;
         long (*times)(long n); /* how often it did what it should */
 } operation[] = {
-    {"get", get},       {"set-reset", set_reset},     {"capture-release", capture_release},
-    {"submit", submit}, {"spawn-await", spawn_await},
+    {"get", get},
+    {"set-reset", set_reset},
+    {"capture-release", capture_release},
+    {"submit", submit},
+    {"submit-deadline", submit_deadline},
+    {"spawn-await", spawn_await},
 };
 
 #define OPERATIONS (sizeof(operation) / sizeof(operation[0]))
