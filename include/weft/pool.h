@@ -225,7 +225,8 @@ WEFT_API int weft_spawn_closure(weft_pool *pool, weft_task **ret, weft_fn *fn, c
  *
  * Called in a task it parks that task, elsewhere it blocks the thread. Any number may await one
  * task, any number of times. Returns what the task's function returned, -ECANCELED if the task was
- * cancelled before it started, -ETIMEDOUT if the deadline of its context passed before it, or: -ETIMEDOUT: the deadline passed first; -ECANCELED: the task that
+ * cancelled before it started, -ETIMEDOUT if the deadline of its context passed before that
+ * (WEFT_DEADLINE), or: -ETIMEDOUT: a deadline of the wait passed first; -ECANCELED: the task that
  * calls was cancelled, and the awaited one has not ended; -EDEADLK: a task awaits itself; -ENOMEM:
  * no stack could be had to go on with while this task waits; -EINVAL: NULL; -EOWNERDEAD: a task of
  * the parent, in a forked child. Where a task's own errors must be told from these, ask

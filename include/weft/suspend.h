@@ -16,7 +16,7 @@ WEFT_API int64_t weft_now(void);
 
 /* weft_yield - let other tasks run first: this one goes to the end of its worker's line. On a
  * thread outside pools: sched_yield(). 0; -ECANCELED: the task has been cancelled; -ETIMEDOUT: the
- * deadline of the context has passed (others had their turn all the same); -ENOMEM: as weft_await().
+ * deadline of the context has passed; others had their turn all the same. -ENOMEM: as weft_await().
  * Since 0.1. */
 WEFT_API int weft_yield(void);
 
