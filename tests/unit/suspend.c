@@ -111,11 +111,17 @@ Test(suspend, timers_fire_while_others_keep_yielding, .timeout = 30)
         finish(pool);
 }
 
+struct endless {
+        atomic_int stop, ended;
+};
+
 static int submit_itself_until(void *arg)
 {
-        atomic_int *stop = arg;
-        if (atomic_load(stop) == 0)
+        struct endless *e = arg;
+        if (atomic_load(&e->stop) == 0)
                 CHECK(weft_submit(NULL, submit_itself_until, arg) == 0);
+        else
+                atomic_fetch_add(&e->ended, 1);
         return 0;
 }
 
@@ -123,17 +129,18 @@ static int submit_itself_until(void *arg)
 Test(suspend, timers_and_outsiders_get_their_turn_beside_endless_work, .timeout = 30)
 {
         weft_pool *pool = begin(1);
-        atomic_int stop = 0, slept = 0, count = 0;
+        atomic_int slept = 0, count = 0;
+        struct endless endless = {.stop = 0};
 
         cr_assert_eq(weft_submit(pool, sleep_then_count, &slept), 0);
-        cr_assert_eq(weft_submit(pool, submit_itself_until, &stop), 0);
-        cr_assert_eq(weft_submit(pool, submit_itself_until, &stop), 0);
+        cr_assert_eq(weft_submit(pool, submit_itself_until, &endless), 0);
+        cr_assert_eq(weft_submit(pool, submit_itself_until, &endless), 0);
         usleep(2000);
         cr_assert_eq(weft_submit(pool, count_up, &count), 0);
         cr_assert(reaches(&count, 1));
         cr_assert(reaches(&slept, 1));
-        atomic_store(&stop, 1);
-        usleep(20000); /* until they have seen it: submits during a shutdown are refused */
+        atomic_store(&endless.stop, 1);
+        cr_assert(reaches(&endless.ended, 2)); /* submits during a shutdown are refused */
         finish(pool);
 }
 
@@ -192,7 +199,8 @@ Test(suspend, sleepers_wake_in_the_order_of_their_deadlines, .timeout = 30)
         enum { SLEEPERS = 200 };
         weft_pool *pool = begin(1);
         static struct sleeper s[SLEEPERS];
-        int64_t base = in_ms(SLOW_BUILD ? 200 : 50), late = 0;
+        /* All of them must be asleep by then. */
+        int64_t base = in_ms(SLOW_BUILD ? 3000 : 1000), late = 0;
 
         for (int i = 0; i < SLEEPERS; i++) {
                 s[i].deadline = base + i * 7 % SLEEPERS * MS / 4;
