@@ -19,9 +19,10 @@ struct audit {
         size_t lost;              /* expected files with no row under their request */
         size_t tasks;             /* tasks there were */
         size_t found_none;        /* of those, that found no current request: the run's own count */
+        size_t found_other;       /* ... that found another's */
 };
 
-/* Fill in all but the last two from the folder's databases, one for each request. 0, or -1 and a
+/* Fill in all but the last three from the folder's databases, one for each request. 0, or -1 and a
  * complaint. */
 int audit_databases(struct audit *audit, const char *folder, const struct tree *tree, int requests);
 

@@ -10,7 +10,7 @@
 #include "audit.h"
 #include "hazards.h"
 #include "scoping.h"
-#include "trace.h"
+#include "shots.h"
 #include "tree.h"
 
 struct result {
@@ -35,14 +35,15 @@ struct figure {
         bool is_fault;
 };
 
-enum { FIGURES = 8 };
+enum { FIGURES = 9 };
 
 extern const struct figure figures[FIGURES];
 
 size_t figure_of(const struct figure *figure, const struct audit *audit);
 
 /* Write a sentence for each expectation that failed, each on a line behind the prefix. The weft var
- * is wrong nowhere; each hazard was provoked in the columns that have it. How many failed. */
+ * is wrong nowhere; each thread-local was wrong in the work, if requests had to share workers; each
+ * hazard was provoked in the columns that have it. How many failed. */
 int comparison_judge(const struct comparison *comparison, FILE *to, const char *prefix);
 
 /* The table, 100 columns at most, and the judgement below it. Colour: mark what is wrong, for a
@@ -54,6 +55,7 @@ int report_json(const struct comparison *comparison, FILE *to);
 
 /* One page that needs nothing else, with the table and the pictures of the traces. 0, or -1 and a
  * complaint. Whether it could be written is in the stream. */
-int report_html(const struct comparison *comparison, const struct trace traces[SCOPINGS], FILE *to);
+int report_html(const struct comparison *comparison, const struct trace traces[SHOTS][SCOPINGS],
+                FILE *to);
 
 #endif

@@ -16,6 +16,7 @@ const struct figure figures[FIGURES] = {
     {"rows with another digest", "wrong_digest", offsetof(struct audit, wrong_digest), true},
     {"tasks", "tasks", offsetof(struct audit, tasks), false},
     {"tasks that found no request", "found_none", offsetof(struct audit, found_none), true},
+    {"tasks that found another's", "found_other", offsetof(struct audit, found_other), true},
 };
 
 size_t figure_of(const struct figure *figure, const struct audit *audit)
@@ -62,10 +63,27 @@ static int judge_provoked(const struct result *result, int scoping, FILE *to, co
         return failed;
 }
 
+/* Of more requests than workers some share a worker, and each of them is in the middle of its
+ * transaction while the other ones run there: a task of one that ran before the last must find the
+ * wrong request. With fewer requests it may be that no two of them meet. */
+static int judge_work(const struct comparison *c, int scoping, FILE *to, const char *prefix)
+{
+        const struct audit *audit = &c->results[scoping].audit;
+        if (scoping == WEFT_VAR || (unsigned)c->requests <= c->workers)
+                return 0;
+        if (audit->found_none || audit->found_other)
+                return 0;
+        fprintf(to, "%snot provoked: each of %zu tasks found its request with the %s\n", prefix,
+                audit->tasks, scopings[scoping].name);
+        return 1;
+}
+
 int comparison_judge(const struct comparison *comparison, FILE *to, const char *prefix)
 {
         int failed = judge_weft_var(&comparison->results[WEFT_VAR], to, prefix);
-        for (int s = 0; s < SCOPINGS; s++)
+        for (int s = 0; s < SCOPINGS; s++) {
+                failed += judge_work(comparison, s, to, prefix);
                 failed += judge_provoked(&comparison->results[s], s, to, prefix);
+        }
         return failed;
 }

@@ -17,15 +17,14 @@
 
 #include "comparison.h"
 #include "cost.h"
-#include "picture.h"
 #include "scratch.h"
+#include "shots.h"
 #include "terminal.h"
 #include "work.h"
 
 #define MOST_WORKERS  256
-#define MOST_REQUESTS 256 /* each has a database open, which is two descriptors */
-#define PICTURE_FILES 16  /* for each request of a traced run */
-#define PICTURE_LANES 4
+#define MOST_REQUESTS 256 /* each has a database and both ends of a connection open */
+#define PART_FILES    8   /* of a request's files, that arrive at once */
 
 enum { EXIT_SHOWN = 0, EXIT_NOT_SHOWN = 1, EXIT_ENVIRONMENT = 2 };
 
@@ -43,7 +42,7 @@ static const struct argp_option option_table[] = {
     {"requests", 'r', "N", 0, "Requests, 3 to 256 (default: 48); every third rolls back", 0},
     {"json", 'j', "FILE", 0,
      "Write the figures as JSON; - for standard output, and the table goes to standard error", 0},
-    {"html", 'H', "FILE", 0, "Write one page with the table and a timeline", 0},
+    {"html", 'H', "FILE", 0, "Write one page with the table and timelines", 0},
     {0},
 };
 
@@ -136,6 +135,7 @@ static int compare_work(struct comparison *c, const struct options *options,
                     .scoping = &scopings[s],
                     .tree = &c->tree,
                     .requests = c->requests,
+                    .part = PART_FILES,
                     .workers = (unsigned)options->workers,
                     .folder = scratch->path,
                 };
@@ -148,6 +148,7 @@ static int compare_work(struct comparison *c, const struct options *options,
                 c->workers = result.workers;
                 audit->tasks = result.tasks;
                 audit->found_none = result.found_none;
+                audit->found_other = result.found_other;
                 scratch_clear(scratch);
         }
         return 0;
@@ -168,10 +169,10 @@ static int compare_hazards(struct comparison *c)
         return 0;
 }
 
-static int compare_cost(struct comparison *c, const struct options *options)
+static int compare_cost(struct comparison *c)
 {
         double ns[SCOPINGS];
-        if (cost_measure((unsigned)options->workers, ns) < 0)
+        if (cost_measure(ns) < 0)
                 return -1;
         for (int s = 0; s < SCOPINGS; s++)
                 c->results[s].ns_per_task = ns[s];
@@ -185,45 +186,18 @@ static int compare(struct comparison *c, const struct options *options,
                 return -1;
         if (compare_hazards(c) < 0)
                 return -1;
-        return compare_cost(c, options);
-}
-
-/* A small run of each scoping on the largest files, whose tasks are long enough to be seen. */
-static int trace_work(struct trace traces[SCOPINGS], const struct comparison *c,
-                      const struct scratch *scratch)
-{
-        struct tree largest;
-        unsigned lanes = c->workers < PICTURE_LANES ? c->workers : PICTURE_LANES;
-        int r = 0;
-        if (tree_largest(&largest, &c->tree, PICTURE_REQUESTS * PICTURE_FILES) < 0)
-                return -1;
-        for (int s = 0; s < SCOPINGS && !r; s++) {
-                struct work work = {
-                    .scoping = &scopings[s],
-                    .tree = &largest,
-                    .requests = PICTURE_REQUESTS,
-                    .workers = lanes,
-                    .folder = scratch->path,
-                    .trace = &traces[s],
-                };
-                struct work_result result;
-                r = trace_init(&traces[s], largest.count + REQUEST_TURNS * PICTURE_REQUESTS, lanes);
-                if (!r)
-                        r = work_run(&work, &result);
-                scratch_clear(scratch);
-        }
-        free(largest.files);
-        return r;
+        return compare_cost(c);
 }
 
 static int page(const struct comparison *c, const struct scratch *scratch, FILE *to)
 {
-        struct trace traces[SCOPINGS] = {0};
-        int r = trace_work(traces, c, scratch);
+        struct trace traces[SHOTS][SCOPINGS] = {0};
+        int r = shots_take(traces, &c->tree, c->workers, scratch);
         if (!r)
                 r = report_html(c, traces, to);
-        for (int s = 0; s < SCOPINGS; s++)
-                trace_free(&traces[s]);
+        for (int i = 0; i < SHOTS; i++)
+                for (int s = 0; s < SCOPINGS; s++)
+                        trace_free(&traces[i][s]);
         return r;
 }
 

@@ -5,13 +5,14 @@
 #ifndef COMPARE_PICTURE_H
 #define COMPARE_PICTURE_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "trace.h"
 
 enum { PICTURE_REQUESTS = 6 }; /* as many colours as there are; requests of a traced run */
 
-/* The class names that the page must give a fill to: request-0 (none) to request-6. */
+/* The fills that the page must give to the classes r0 (none) to r6; and as a stroke to w1 to w6. */
 extern const char *const picture_colours[PICTURE_REQUESTS + 1];
 
 /* How many of the spans found another request than the one they were for, or none. */
@@ -20,7 +21,8 @@ size_t picture_wrong(const struct trace *trace);
 /* How many readings there are. */
 size_t picture_readings(const struct trace *trace);
 
-/* Write the <svg>. 0, or -1 and a complaint. */
-int picture_write(const struct trace *trace, const char *title, FILE *to);
+/* Write the <svg>. A close-up has room for a word above each span, for the request that it found,
+ * and for a line from each to the next one of its task. 0, or -1 and a complaint. */
+int picture_write(const struct trace *trace, const char *title, bool close_up, FILE *to);
 
 #endif

@@ -32,6 +32,8 @@ static const char style[] =
     "svg{display:block;width:100%;height:auto}\n"
     "svg text{font:12px system-ui,sans-serif;fill:#59636e}\n"
     "svg .sign{font-size:10px;text-anchor:middle}\n"
+    "svg .found{font-weight:600;text-anchor:middle;fill:#1f2328}\n"
+    "svg path[class^=w]{fill:none;stroke-width:1.5}\n"
     "small{color:#59636e}\n"
     "svg .rail{fill:#f3f4f6}\n"
     "svg .mark{fill:#d1242f}\n"
@@ -71,7 +73,8 @@ static void write_head(const struct comparison *c, FILE *to)
               to);
         fputs(style, to);
         for (int r = 0; r <= PICTURE_REQUESTS; r++)
-                fprintf(to, ".r%d{fill:%s}\n", r, picture_colours[r]);
+                fprintf(to, ".r%d{fill:%s}.w%d{stroke:%s}\n", r, picture_colours[r], r,
+                        picture_colours[r]);
         fputs("</style>\n</head>\n<body>\n<h1>Thread-local against task-local</h1>\n"
               "<p class=\"quiet\">",
               to);
@@ -163,7 +166,9 @@ static void write_table(const struct comparison *c, FILE *to)
 static void write_legend(FILE *to)
 {
         fputs(
-            "<p>Each lane is a worker, each bar a stretch of one task, in the colour of a request. "
+            "<p>Each lane is a worker, that is a thread, and each bar a stretch of one task "
+            "between two "
+            "of its waits, in the colour of a request. "
             "The cap of a bar shows whose work it is, its body whose request the task found to be "
             "current: where the two differ, the value bled. Bars without a colour found "
             "nothing. Time runs to the right, with long stretches shortened.</p>\n"
@@ -174,30 +179,40 @@ static void write_legend(FILE *to)
                         "<span><svg viewBox=\"0 0 18 18\"><rect class=\"r%d\" width=\"18\" "
                         "height=\"18\"/></svg>request %d%s</span>",
                         r, r, share_rolls_back(r) ? " (rolls back)" : "");
-        fputs(
-            "<span><svg viewBox=\"0 0 18 18\"><path class=\"mark\" d=\"M9 4l6 11h-12z\"/></svg>"
-            "wrong reading</span><span>▸ begins</span><span>⋮ submits</span><span>✓ commits</span>"
-            "<span>↶ rolls back</span></div>\n",
-            to);
+        fputs("<span><svg viewBox=\"0 0 18 18\"><path class=\"mark\" d=\"M9 4l6 11h-12z\"/></svg>"
+              "wrong reading</span><span>▸ begins</span><span>⋮ submits files</span>"
+              "<span>• answers</span><span>✓ commits</span>"
+              "<span>↶ rolls back</span></div>\n",
+              to);
 }
 
-static int write_pictures(const struct trace traces[SCOPINGS], FILE *to)
+static int write_shot(const struct shot *shot, const struct trace traces[SCOPINGS], FILE *to)
 {
-        fputs("<h2>Where the value bled</h2>\n", to);
-        write_legend(to);
+        fprintf(to, "<h2>%s</h2>\n<p>%s</p>\n", shot->title, shot->what);
         for (int s = 0; s < SCOPINGS; s++) {
                 size_t wrong = picture_wrong(&traces[s]);
                 fprintf(
                     to, "<h3><span>%s</span><span class=\"%s\">%zu of %zu readings wrong</span>",
                     scopings[s].name, wrong ? "bad" : "good", wrong, picture_readings(&traces[s]));
                 fputs("</h3>\n", to);
-                if (picture_write(&traces[s], scopings[s].name, to) < 0)
+                if (picture_write(&traces[s], scopings[s].name, shot->close_up, to) < 0)
                         return -1;
         }
         return 0;
 }
 
-int report_html(const struct comparison *comparison, const struct trace traces[SCOPINGS], FILE *to)
+static int write_pictures(const struct trace traces[SHOTS][SCOPINGS], FILE *to)
+{
+        int r = 0;
+        fputs("<h2>Where the value bled</h2>\n", to);
+        write_legend(to);
+        for (int i = 0; i < SHOTS && !r; i++)
+                r = write_shot(&shots[i], traces[i], to);
+        return r;
+}
+
+int report_html(const struct comparison *comparison, const struct trace traces[SHOTS][SCOPINGS],
+                FILE *to)
 {
         write_head(comparison, to);
         write_verdict(comparison, to);

@@ -41,19 +41,14 @@ static __attribute__((noinline)) unsigned this_lane(void)
         return lane;
 }
 
-void trace_add(struct trace *trace, int64_t begin, enum span_kind kind, int whose, int found)
+void trace_add(struct trace *trace, const struct span *span)
 {
         if (!trace)
                 return;
         size_t slot = atomic_fetch_add_explicit(&trace->count, 1, memory_order_relaxed);
         if (slot >= trace->room)
                 return;
-        trace->spans[slot] = (struct span){
-            .begin = begin,
-            .end = weft_now(),
-            .kind = kind,
-            .lane = this_lane(),
-            .whose = whose,
-            .found = found,
-        };
+        trace->spans[slot] = *span;
+        trace->spans[slot].end = weft_now();
+        trace->spans[slot].lane = this_lane();
 }

@@ -9,25 +9,34 @@
 #define COMPARE_TRACE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum { REQUEST_TURNS = 3 };
-
 enum span_kind {
-        SPAN_OPEN,   /* a request begins its transaction */
-        SPAN_SUBMIT, /* ... after a wait, submits its files' tasks */
-        SPAN_END,    /* ... after another, commits or rolls back */
-        SPAN_FILE,   /* a file's task */
+        SPAN_BEGIN,  /* a request begins its transaction */
+        SPAN_SUBMIT, /* a part of it has arrived: it submits the files' tasks */
+        SPAN_ANSWER, /* these have ended: it answers */
+        SPAN_END,    /* it commits or rolls back */
+        SPAN_READ,   /* a file's task begins, and has the file read */
+        SPAN_INSERT, /* the file was read: it inserts a row */
+        SPAN_KINDS
 };
 
+/* A stretch of a task, between two of its waits. */
 struct span {
         int64_t begin, end; /* ns, weft_now() */
         enum span_kind kind;
         unsigned lane; /* worker */
+        unsigned task; /* the same for all stretches of a task */
         int whose;     /* request that the work is for */
         int found;     /* request that was found to be current; 0: none */
 };
+
+static inline bool span_of_request(const struct span *span)
+{
+        return span->kind < SPAN_READ;
+}
 
 struct trace {
         struct span *spans;
@@ -44,6 +53,6 @@ void trace_free(struct trace *trace);
 void trace_lane(unsigned worker, void *unused);
 
 /* Add a span that ends now, on the caller's lane. NULL: nothing is being traced. */
-void trace_add(struct trace *trace, int64_t begin, enum span_kind kind, int whose, int found);
+void trace_add(struct trace *trace, const struct span *span);
 
 #endif

@@ -165,23 +165,16 @@ void tree_free(struct tree *tree)
                 free(tree->unreadable_name[i]);
 }
 
-static int by_size(const void *a, const void *b)
-{
-        uint64_t x = ((const struct tree_file *)a)->size;
-        uint64_t y = ((const struct tree_file *)b)->size;
-        return (x < y) - (x > y);
-}
-
-int tree_largest(struct tree *ret, const struct tree *of, size_t count)
+int tree_sample(struct tree *ret, const struct tree *of, size_t count)
 {
         struct tree tree = {.count = count < of->count ? count : of->count};
-        tree.files = calloc(of->count, sizeof(*tree.files));
+        tree.files = calloc(tree.count, sizeof(*tree.files));
         if (!tree.files)
                 return complain("out of memory");
-        memcpy(tree.files, of->files, of->count * sizeof(*tree.files));
-        qsort(tree.files, of->count, sizeof(*tree.files), by_size);
-        for (size_t i = 0; i < tree.count; i++)
+        for (size_t i = 0; i < tree.count; i++) {
+                tree.files[i] = of->files[i * of->count / tree.count];
                 tree.bytes += tree.files[i].size;
+        }
         *ret = tree;
         return 0;
 }

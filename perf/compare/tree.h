@@ -35,9 +35,9 @@ int tree_walk(struct tree *ret, const char *root);
 /* Free what tree_walk() gave. */
 void tree_free(struct tree *tree);
 
-/* A tree of at most `count` of the largest files of another one, which must outlive it. Free its
+/* A tree of at most `count` files of another one, which must outlive it, from all over it. Free its
  * .files alone. 0 or -1 and a complaint. */
-int tree_largest(struct tree *ret, const struct tree *of, size_t count);
+int tree_sample(struct tree *ret, const struct tree *of, size_t count);
 
 /* Size and digest of a file's content. 0 or -errno. Any thread. */
 int tree_hash(const char *path, uint64_t *ret_size, unsigned char ret_digest[TREE_DIGEST]);

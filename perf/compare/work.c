@@ -2,13 +2,26 @@
  *
  * The work under comparison: see work.h.
  *
- * An outside thread hands in the requests, as an acceptor would. A request's task opens its
- * transaction, waits for the rest of its request to arrive, submits a task for each file of its
- * share, waits for them, and commits or rolls back. The rest arrives when every request has begun,
- * so all transactions are open at once, each run has the same shape, and nothing is left to luck.
- * Neither it nor the files' tasks are told which request and which transaction these are
- * about: struct item has a file, and scoping->get() gives the rest. (One exception, which
- * is the point of it: where the value is set in the worker, the request's task is what sets it.)
+ * An outside thread hands in the requests, as an acceptor would. A request's task begins its
+ * transaction and then waits, again and again, for the next part of the request to arrive at its
+ * connection; for each it submits a task a file, waits for them, and answers; in the end it commits
+ * or rolls back. A file's task has the file read and hashed by a thread that may block, which is
+ * another wait, and inserts a row. So each transaction stays open over waits of several tasks, and
+ * between them other requests' tasks run on the same worker. As the clients go in step (clients.h),
+ * every request is in the middle of its transaction while all the others are: nothing is left to
+ * luck.
+ *
+ * Where do transactions stay meanwhile? A connection to a database has one transaction at a time,
+ * so a server takes a connection from its pool of them when a transaction begins, and gives it back
+ * when that has ended. Who uses it in between must use it one after the other: the connection has a
+ * lock, for a statement and not for longer, as no wait may come while a thread's lock is held. Here
+ * each request has such a connection (transaction.h), and a database file too, because SQLite has
+ * one writer at a time: in a common file the second request could not even begin.
+ *
+ * Neither a request's task after its beginning nor the files' tasks are told which request and
+ * which transaction these are about: struct item has a file, and scoping->get() gives the rest.
+ * (One exception, which is the point of it: where the value is set in the worker, the request's
+ * task is what sets it. Whose a task really is, struct record knows, for the record alone.)
  *
  * The run owns the transactions and keeps all of them open until every task has ended, because
  * a wrong scoping uses a request's transaction at any time.
@@ -20,7 +33,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +40,7 @@
 #include <sqlite3.h>
 #include <weft/weft.h>
 
+#include "clients.h"
 #include "share.h"
 #include "terminal.h"
 
@@ -52,15 +65,13 @@ struct run {
         unsigned workers;
         weft_group group; /* of the requests */
 
-        weft_pool *network; /* whose one task ends when the rest of the requests has arrived */
-        weft_task *rest;
-        sem_t rest_arrives;
+        struct clients clients;
         struct request *requests;
         struct item *items;
 
-        atomic_int begun; /* requests */
         atomic_size_t done;
         atomic_size_t found_none;
+        atomic_size_t found_other;
         atomic_bool stop;
 
         pthread_mutex_t lock;
@@ -71,7 +82,7 @@ struct run {
 static void stop(struct run *run)
 {
         atomic_store_explicit(&run->stop, true, memory_order_relaxed);
-        sem_post(&run->rest_arrives);
+        clients_hang_up(&run->clients);
 }
 
 static void fail(struct run *run, const char *doing, const char *why)
@@ -106,100 +117,171 @@ static bool is_lost(struct scope now)
         return !now.request || !now.transaction;
 }
 
-static void count_task(struct run *run, bool lost)
+/* A task is cut into stretches by its waits. At the beginning of each it looks for what is current
+ * and goes by that to the stretch's end; how that went is for the record. */
+struct record {
+        struct run *run;
+        unsigned task;
+        int whose; /* request */
+        bool found_none, found_other;
+
+        int64_t begin; /* of this stretch */
+        int found;     /* request */
+};
+
+static struct scope stretch_begin(struct record *record)
 {
-        atomic_fetch_add_explicit(&run->done, 1, memory_order_relaxed);
-        if (lost)
-                atomic_fetch_add_explicit(&run->found_none, 1, memory_order_relaxed);
+        record->begin = weft_now();
+        struct scope now = record->run->work->scoping->get();
+        record->found = now.request;
+        if (is_lost(now))
+                record->found_none = true;
+        else if (now.request != record->whose)
+                record->found_other = true;
+        return now;
 }
 
-static int owner_of(const struct item *item)
+static void stretch_end(const struct record *record, enum span_kind kind)
+{
+        trace_add(record->run->work->trace, &(struct span){
+                                                .begin = record->begin,
+                                                .kind = kind,
+                                                .task = record->task,
+                                                .whose = record->whose,
+                                                .found = record->found,
+                                            });
+}
+
+/* The task ends. */
+static void record_task(const struct record *record)
+{
+        struct run *run = record->run;
+        atomic_fetch_add_explicit(&run->done, 1, memory_order_relaxed);
+        if (record->found_none)
+                atomic_fetch_add_explicit(&run->found_none, 1, memory_order_relaxed);
+        else if (record->found_other)
+                atomic_fetch_add_explicit(&run->found_other, 1, memory_order_relaxed);
+}
+
+/* Requests are the tasks from 1 on, and the files' are those behind. */
+static struct record record_of_item(const struct item *item)
 {
         const struct work *work = item->run->work;
-        return share_owner(work->tree->count, work->requests,
-                           (size_t)(item->file - work->tree->files));
+        size_t file = (size_t)(item->file - work->tree->files);
+        return (struct record){
+            .run = item->run,
+            .task = (unsigned)(file + 1) + (unsigned)work->requests,
+            .whose = share_owner(work->tree->count, work->requests, file),
+        };
+}
+
+struct reading {
+        struct tree_file file;
+        int error;
+};
+
+/* On a thread that may block. */
+static int read_file(void *arg)
+{
+        struct reading *reading = arg;
+        reading->error = tree_hash(reading->file.path, &reading->file.size, reading->file.digest);
+        return 0;
 }
 
 static int file_task(void *arg)
 {
         const struct item *item = arg;
         struct run *run = item->run;
-        struct tree_file row = {.path = item->file->path};
-        int64_t begin = weft_now();
+        struct reading reading = {.file = {.path = item->file->path}};
+        struct record record = record_of_item(item);
 
         if (stopped(run))
                 return 0;
-        int error = tree_hash(row.path, &row.size, row.digest);
-        if (error) { /* it could be read a moment ago */
-                fail(run, row.path, strerror(-error));
+        stretch_begin(&record);
+        stretch_end(&record, SPAN_READ);
+        fail_weft(run, "cannot read a file", weft_blocking(read_file, &reading));
+        if (reading.error) /* it could be read a moment ago */
+                fail(run, reading.file.path, strerror(-reading.error));
+        if (stopped(run))
                 return 0;
-        }
-        struct scope now = run->work->scoping->get();
+        struct scope now = stretch_begin(&record);
         if (!is_lost(now))
                 fail_sqlite(run, "cannot insert a row",
-                            transaction_insert(now.transaction, now.request, &row));
-        count_task(run, is_lost(now));
-        if (run->work->trace)
-                trace_add(run->work->trace, begin, SPAN_FILE, owner_of(item), now.request);
+                            transaction_insert(now.transaction, now.request, &reading.file));
+        stretch_end(&record, SPAN_INSERT);
+        record_task(&record);
         return 0;
 }
 
-static void run_share(struct request *request)
+static void answer(const struct request *request)
+{
+        const struct clients *clients = &request->run->clients;
+        int r = connection_answer(&clients->connections[request->id - 1]);
+        if (r < 0)
+                fail(request->run, "cannot answer a client", strerror(-r));
+}
+
+static void begin_transaction(const struct request *request, struct record *record)
+{
+        struct scope now = stretch_begin(record);
+        if (!is_lost(now))
+                fail_sqlite(request->run, "cannot begin a transaction",
+                            transaction_begin(now.transaction));
+        answer(request);
+        stretch_end(record, SPAN_BEGIN);
+}
+
+static void end_transaction(const struct request *request, struct record *record)
+{
+        struct scope now = stretch_begin(record);
+        bool commit = !share_rolls_back(request->id);
+        if (!is_lost(now))
+                fail_sqlite(request->run, "cannot end a transaction",
+                            transaction_end(now.transaction, commit));
+        answer(request);
+        stretch_end(record, SPAN_END);
+}
+
+static void serve_part(const struct request *request, struct record *record, struct part part)
 {
         struct run *run = request->run;
-        const struct work *work = run->work;
-        size_t from = share_begin(work->tree->count, work->requests, request->id);
-        size_t to = share_begin(work->tree->count, work->requests, request->id + 1);
         weft_group files;
 
+        stretch_begin(record);
         fail_weft(run, "cannot make a group", weft_group_init(&files, NULL));
-        for (size_t i = from; i < to && !stopped(run); i++)
+        for (size_t i = part.begin; i < part.end && !stopped(run); i++)
                 fail_weft(run, "cannot submit a task",
-                          scoping_spawn(work->scoping, &files, file_task, &run->items[i]));
+                          scoping_spawn(run->work->scoping, &files, file_task, &run->items[i]));
+        stretch_end(record, SPAN_SUBMIT);
         fail_weft(run, "cannot wait for the files' tasks", weft_group_wait(&files, WEFT_FOREVER));
         weft_group_fini(&files);
-}
 
-/* A turn of a request: what it does between its waits, with what is current then. Whether it found
- * anything. */
-static bool take_turn(struct request *request, enum span_kind turn)
-{
-        struct run *run = request->run;
-        int64_t begin = weft_now();
-        struct scope now = run->work->scoping->get();
-        bool commit = !share_rolls_back(request->id);
-
-        if (!is_lost(now) && turn == SPAN_OPEN)
-                fail_sqlite(run, "cannot begin a transaction", transaction_begin(now.transaction));
-        if (!is_lost(now) && turn == SPAN_END)
-                fail_sqlite(run, "cannot end a transaction",
-                            transaction_end(now.transaction, commit));
-        trace_add(run->work->trace, begin, turn, request->id, now.request);
-        return !is_lost(now);
-}
-
-static void wait_for_rest(struct run *run)
-{
-        int before = atomic_fetch_add_explicit(&run->begun, 1, memory_order_relaxed);
-        if (before + 1 == run->work->requests)
-                sem_post(&run->rest_arrives);
-        fail_weft(run, "cannot wait", weft_await(run->rest, WEFT_FOREVER));
+        stretch_begin(record);
+        answer(request);
+        stretch_end(record, SPAN_ANSWER);
 }
 
 static int request_task(void *arg)
 {
-        struct request *request = arg;
+        const struct request *request = arg;
         struct run *run = request->run;
         const struct scoping *scoping = run->work->scoping;
+        const struct connection *connection = &run->clients.connections[request->id - 1];
+        struct record record = {.run = run, .task = (unsigned)request->id, .whose = request->id};
+        struct part part;
+        int r;
 
         if (scoping->set_in_worker)
                 scoping->set((struct scope){request->id, request->transaction});
-        bool found = take_turn(request, SPAN_OPEN);
-        wait_for_rest(run);
-        found &= take_turn(request, SPAN_SUBMIT);
-        run_share(request);
-        found &= take_turn(request, SPAN_END);
-        count_task(run, !found);
+        begin_transaction(request, &record);
+        while ((r = connection_receive(connection, &part)) > 0)
+                serve_part(request, &record, part);
+        if (r < 0)
+                fail(run, "cannot receive from a client", strerror(-r));
+        if (stopped(run))
+                return 0;
+        end_transaction(request, &record);
+        record_task(&record);
         return 0;
 }
 
@@ -249,14 +331,22 @@ static void wait_for_end(struct run *run)
         fail_weft(run, "cannot wait for the requests", r);
 }
 
-static int network_task(void *arg)
+/* All requests are in: let their clients go on. */
+static void serve_clients(struct run *run)
 {
-        struct run *run = arg;
-        sem_wait(&run->rest_arrives);
-        return 0;
+        int r = clients_start(&run->clients);
+        if (r) {
+                fail(run, "cannot start a thread", strerror(-r));
+                wait_for_end(run);
+                return;
+        }
+        wait_for_end(run);
+        r = clients_wait(&run->clients);
+        if (r && !stopped(run))
+                fail(run, "a client failed", strerror(-r));
 }
 
-static void accept_and_wait(struct run *run)
+static void accept_and_serve(struct run *run)
 {
         pthread_t acceptor;
         int r = pthread_create(&acceptor, NULL, accept_requests, run);
@@ -265,22 +355,7 @@ static void accept_and_wait(struct run *run)
                 return;
         }
         pthread_join(acceptor, NULL);
-        wait_for_end(run);
-}
-
-/* With both pools there, until they are to be destroyed. */
-static void serve_in_pools(struct run *run)
-{
-        int r = weft_spawn(run->network, &run->rest, network_task, run);
-        if (!r)
-                r = weft_group_init(&run->group, run->pool);
-        if (r) {
-                fail_weft(run, "cannot start the work", r);
-                return;
-        }
-        run->workers = weft_pool_workers(run->pool);
-        accept_and_wait(run);
-        weft_group_fini(&run->group);
+        serve_clients(run);
 }
 
 static void serve(struct run *run)
@@ -291,17 +366,29 @@ static void serve(struct run *run)
             .name = "compare",
             .on_start = trace_lane,
         };
-        weft_pool_options network = {.size = sizeof(network), .workers = 1, .name = "network"};
         int r = weft_pool_create(&run->pool, &options);
         if (!r)
-                r = weft_pool_create(&run->network, &network);
-        if (r)
+                r = weft_group_init(&run->group, run->pool);
+        if (r) {
                 fail_weft(run, "cannot start a pool", r);
-        else
-                serve_in_pools(run);
+        } else {
+                run->workers = weft_pool_workers(run->pool);
+                accept_and_serve(run);
+                weft_group_fini(&run->group);
+        }
         weft_pool_destroy(run->pool);
-        weft_pool_destroy(run->network);
-        weft_task_unref(run->rest);
+}
+
+static void open_clients(struct run *run)
+{
+        run->clients = (struct clients){
+            .files = run->work->tree->count,
+            .part = run->work->part,
+            .requests = run->work->requests,
+        };
+        int r = clients_open(&run->clients);
+        if (r)
+                fail(run, "cannot make a connection", strerror(-r));
 }
 
 static int report(const struct run *run, struct work_result *ret)
@@ -314,6 +401,7 @@ static int report(const struct run *run, struct work_result *ret)
         ret->workers = run->workers;
         ret->tasks = run->work->tree->count + (size_t)run->work->requests;
         ret->found_none = atomic_load_explicit(&run->found_none, memory_order_relaxed);
+        ret->found_other = atomic_load_explicit(&run->found_other, memory_order_relaxed);
         return 0;
 }
 
@@ -322,7 +410,6 @@ int work_run(const struct work *work, struct work_result *ret)
         struct run run = {.work = work, .lock = PTHREAD_MUTEX_INITIALIZER};
         int result;
 
-        sem_init(&run.rest_arrives, 0, 0);
         progress_stage(work->scoping->name, work->tree->count + (size_t)work->requests);
         run.requests = calloc((size_t)work->requests, sizeof(*run.requests));
         run.items = calloc(work->tree->count, sizeof(*run.items));
@@ -333,12 +420,14 @@ int work_run(const struct work *work, struct work_result *ret)
                         run.items[i] = (struct item){&run, &work->tree->files[i]};
                 open_transactions(&run);
                 if (!stopped(&run))
+                        open_clients(&run);
+                if (!stopped(&run))
                         serve(&run);
+                clients_close(&run.clients);
                 close_transactions(&run);
                 result = report(&run, ret);
         }
         free(run.items);
         free(run.requests);
-        sem_destroy(&run.rest_arrives);
         return result;
 }

@@ -188,6 +188,7 @@ static struct comparison as_it_should_be(void)
         struct comparison c = {.requests = REQUESTS, .workers = 2};
         for (int s = 0; s < SCOPINGS; s++) {
                 c.results[s].audit = (struct audit){.expected = 4, .rows = 4, .tasks = 9};
+                c.results[s].audit.found_other = s == WEFT_VAR ? 0 : 1;
                 for (int h = 0; h < HAZARDS; h++) {
                         bool provoked = hazards[h].provoked_in & (1u << s);
                         c.results[s].hazards[h] = (struct tally){provoked ? 8 : 0, 8};
@@ -262,6 +263,28 @@ static void a_hazard_that_is_not_provoked_fails(void)
         }
 }
 
+static void work_in_which_no_thread_local_was_wrong_fails(void)
+{
+        for (int s = 0; s < SCOPINGS; s++) {
+                struct comparison c = as_it_should_be();
+                if (s == WEFT_VAR)
+                        continue;
+                c.results[s].audit.found_other = 0;
+                check(judged(&c) == 1);
+                c.results[s].audit.found_none = 1;
+                check(judged(&c) == 0);
+        }
+}
+
+static void requests_that_need_not_meet_prove_nothing(void)
+{
+        struct comparison c = as_it_should_be();
+        for (int s = 0; s < SCOPINGS; s++)
+                c.results[s].audit.found_other = 0;
+        c.workers = REQUESTS;
+        check(judged(&c) == 0);
+}
+
 #define CASE(name)                                                                                 \
         {                                                                                          \
 #name, name                                                                        \
@@ -287,6 +310,8 @@ static const struct {
     CASE(a_surplus_row_of_the_weft_var_fails),
     CASE(a_hazard_of_the_weft_var_fails),
     CASE(a_hazard_that_is_not_provoked_fails),
+    CASE(work_in_which_no_thread_local_was_wrong_fails),
+    CASE(requests_that_need_not_meet_prove_nothing),
 };
 
 int main(int argc, char **argv)
