@@ -99,6 +99,19 @@ static long submit_deadline(long n)
         return -1;
 }
 
+/* Run fn in a task, with n to look at. */
+static long in_a_task(weft_fn *fn, long n)
+{
+        weft_pool *pool = pool_of_one();
+        weft_task *task;
+        if (weft_spawn(pool, &task, fn, &n) != 0)
+                exit(1);
+        weft_await(task, WEFT_FOREVER);
+        weft_task_unref(task);
+        weft_pool_destroy(pool);
+        return ran;
+}
+
 static int spawn_await_within(void *arg)
 {
         for (long i = 0; i < *(long *)arg; i++) {
@@ -113,12 +126,61 @@ static int spawn_await_within(void *arg)
 
 static long spawn_await(long n)
 {
+        return in_a_task(spawn_await_within, n);
+}
+
+enum { GROUP = 100 };
+
+/* Groups of a task, each of so many tasks; per task. */
+static int groups_within(long n, long tasks)
+{
+        for (long done = 0; done < n; done += tasks) {
+                weft_group group;
+                int r = weft_group_init(&group, NULL);
+                for (long i = 0; i < tasks; i++)
+                        r |= weft_group_spawn(&group, tick, NULL);
+                r |= weft_group_wait(&group, WEFT_FOREVER);
+                weft_group_fini(&group);
+                if (r != 0)
+                        return -1;
+        }
+        return 0;
+}
+
+static int groups_of_1(void *arg)
+{
+        return groups_within(*(long *)arg, 1);
+}
+
+static int groups_of_100(void *arg)
+{
+        return groups_within(*(long *)arg, GROUP);
+}
+
+static long group_1(long n)
+{
+        return in_a_task(groups_of_1, n);
+}
+
+static long group_100(long n)
+{
+        return in_a_task(groups_of_100, n);
+}
+
+/* From outside, as submit(): one group, whose tasks run when all are there. */
+static long group_outside(long n)
+{
         weft_pool *pool = pool_of_one();
-        weft_task *task;
-        if (weft_spawn(pool, &task, spawn_await_within, &n) != 0)
+        weft_group group;
+        sem_init(&gate_reached, 0, 0);
+        sem_init(&gate_open, 0, 0);
+        if (weft_submit(pool, gate, NULL) != 0 || weft_group_init(&group, pool) != 0)
                 exit(1);
-        weft_await(task, WEFT_FOREVER);
-        weft_task_unref(task);
+        sem_wait(&gate_reached);
+        for (long i = 0; i < n; i++)
+                weft_group_spawn(&group, tick, NULL);
+        sem_post(&gate_open);
+        weft_group_fini(&group);
         weft_pool_destroy(pool);
         return ran;
 }
@@ -133,6 +195,9 @@ static const struct {
     {"submit", submit},
     {"submit-deadline", submit_deadline},
     {"spawn-await", spawn_await},
+    {"group-1", group_1},
+    {"group-100", group_100},
+    {"group-outside", group_outside},
 };
 
 #define OPERATIONS (sizeof(operation) / sizeof(operation[0]))
