@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * Groups (see group.h). Everything is under the group's lock but for cancelling a task, which may
- * run its destructor: the lock is given up for each, and the task kept by a reference.
+ * Groups (see group.h): their tasks, what they come to, and waiting for it. How a cancellation goes
+ * down from a group is in cancel.c. Everything is under the group's lock but for cancelling a task,
+ * which may run its destructor.
  */
 #include "group.h"
+
+#include <sched.h>
 
 #include "submit.h"
 #include "worker.h"
@@ -16,15 +19,21 @@ static struct weft__group *inside(weft_group *group)
         return (struct weft__group *)group;
 }
 
-int weft_group_init(weft_group *group, weft_pool *pool)
+int weft_group_init_until(weft_group *group, weft_pool *pool, weft_group_until until)
 {
-        if (!group)
+        if (!group || until > WEFT_FIRST_SUCCESS)
                 return -EINVAL;
         pool = weft__pool_or_default(pool);
         if (!pool)
                 return -ENOMEM;
-        *inside(group) = (struct weft__group){.pool = pool, .generation = pool->generation};
+        *inside(group) =
+            (struct weft__group){.pool = pool, .generation = pool->generation, .until = until};
         return 0;
+}
+
+int weft_group_init(weft_group *group, weft_pool *pool)
+{
+        return weft_group_init_until(group, pool, WEFT_ALL_DONE);
 }
 
 /* ---- the lists of tasks ---- */
@@ -54,10 +63,16 @@ static weft_task **list_of(struct weft__group *group, weft_task *task)
         return group->untold == task ? &group->untold : &group->told;
 }
 
-bool weft__group_join(struct weft__group *group, weft_task *task)
+/* ---- the tasks come and go ---- */
+
+bool weft__group_join(struct weft__group *group, weft_task *task, int *ret_result)
 {
+        if (ret_result)
+                task->ret_result = ret_result;
         weft__lock_take(&group->lock);
-        bool joined = !group->cancelled;
+        if (!group->live && !weft__group_cancelled(group))
+                weft__group_open(group);
+        bool joined = !weft__group_cancelled(group);
         if (joined) {
                 group->live++;
                 task->group = group;
@@ -67,48 +82,52 @@ bool weft__group_join(struct weft__group *group, weft_task *task)
         return joined;
 }
 
-void weft__group_left(struct weft__group *group, weft_task *task)
+static void leave(struct weft__group *group)
 {
-        weft__lock_take(&group->lock);
-        list_remove(list_of(group, task), task);
         if (--group->live == 0)
                 weft__waitlist_wake_all(&group->waiters);
         weft__lock_give(&group->lock); /* the group may be gone from here on */
 }
 
-/* ---- cancelling ---- */
-
-static void cancel_all(struct weft__group *group)
+void weft__group_left(struct weft__group *group, weft_task *task)
 {
-        for (;;) {
-                weft__lock_take(&group->lock);
-                weft_task *task = group->untold;
-                if (task) {
-                        list_remove(&group->untold, task);
-                        list_add(&group->told, task);
-                        weft_task_ref(task);
-                }
-                weft__lock_give(&group->lock);
-                if (!task)
-                        return;
-                weft_task_cancel(task);
-                weft_task_unref(task);
-        }
+        weft__lock_take(&group->lock);
+        list_remove(list_of(group, task), task);
+        leave(group);
 }
 
-void weft__group_failed(struct weft__group *group, int result)
+void weft__group_let_go(struct weft__group *group)
 {
-        if (result >= 0)
-                return;
         weft__lock_take(&group->lock);
-        bool first = !group->cancelled;
-        if (first) {
-                group->error = result;
-                group->cancelled = true;
+        leave(group);
+}
+
+weft_task *weft__group_next_untold(struct weft__group *group)
+{
+        weft__lock_take(&group->lock);
+        weft_task *task = group->untold;
+        if (task) {
+                list_remove(&group->untold, task);
+                list_add(&group->told, task);
+                weft_task_ref(task);
         }
         weft__lock_give(&group->lock);
-        if (first)
-                cancel_all(group);
+        return task;
+}
+
+void weft__group_judge(struct weft__group *group, int result)
+{
+        weft_group_until until = group->until;
+        weft__lock_take(&group->lock);
+        bool counts = !weft__group_cancelled(group);
+        bool decides =
+            counts && (until == WEFT_FIRST_DONE || (result >= 0) == (until == WEFT_FIRST_SUCCESS));
+        if (decides || (counts && !group->outcome))
+                group->outcome = result;
+        group->decided |= decides;
+        weft__lock_give(&group->lock);
+        if (decides)
+                weft__group_tell(group);
 }
 
 int weft_group_cancel(weft_group *public_group)
@@ -119,15 +138,11 @@ int weft_group_cancel(weft_group *public_group)
         if (group->generation != weft__fork_generation())
                 return -EOWNERDEAD;
         weft__lock_take(&group->lock);
-        group->cancelled = true;
         group->asked = true;
         group->live++; /* tasks that end meanwhile do not end the group under us */
         weft__lock_give(&group->lock);
-        cancel_all(group);
-        weft__lock_take(&group->lock);
-        if (--group->live == 0)
-                weft__waitlist_wake_all(&group->waiters);
-        weft__lock_give(&group->lock);
+        weft__group_tell(group);
+        weft__group_let_go(group);
         return 0;
 }
 
@@ -137,6 +152,15 @@ int weft_group_spawn(weft_group *group, weft_fn *fn, void *arg)
 {
         const struct weft__closure closure = {.fn = fn, .arg = arg};
         if (!group)
+                return -EINVAL;
+        return weft__submit(inside(group)->pool, &closure, inside(group), NULL);
+}
+
+int weft_group_spawn_into(weft_group *group, int *ret_result, weft_fn *fn, void *arg)
+{
+        const struct weft__closure closure = {
+            .fn = fn, .arg = arg, .flags = WEFT__RESULT, .ret_result = ret_result};
+        if (!group || !ret_result)
                 return -EINVAL;
         return weft__submit(inside(group)->pool, &closure, inside(group), NULL);
 }
@@ -153,51 +177,73 @@ int weft_group_spawn_closure(weft_group *group, weft_fn *fn, const void *args, s
 
 /* ---- waiting ---- */
 
-static int group_wait(struct weft__group *group, int64_t deadline, bool shielded)
+/* What a group without tasks has come to. */
+static int outcome_of(const struct weft__group *group)
 {
-        weft__waiter own, *w = weft__wait_begin(&own, shielded);
+        if (group->decided)
+                return group->outcome;
+        if (group->asked)
+                return -ECANCELED;
+        if (group->until == WEFT_ALL_DONE)
+                return 0;
+        return group->outcome ? group->outcome : -ENOENT;
+}
+
+/* Wait until no task is left. The caller holds the group's lock, and holds it afterwards. */
+static int group_wait(struct weft__group *group, const weft_task *self, weft__waiter *w,
+                      int64_t deadline)
+{
         int r = 0;
-        weft__lock_take(&group->lock);
-        if (group->live) {
-                weft__waitlist_add(&group->waiters, w);
-                weft__lock_give(&group->lock);
-                r = weft__wait_error(weft__wait(w, deadline));
-                weft__lock_take(&group->lock);
-                weft__waitlist_remove(&group->waiters, w);
+        if (group->live)
+                r = weft__wait_in(&group->waiters, &group->lock, w, deadline);
+        if (!group->live) {
+                r = outcome_of(group);
+                if (group->owner)
+                        weft__group_disown(group, self);
         }
-        if (!group->live)
-                r = group->error ? group->error : group->asked ? -ECANCELED : 0;
-        weft__lock_give(&group->lock);
         return r;
 }
 
-int weft_group_wait(weft_group *group, int64_t deadline)
+int weft_group_wait(weft_group *public_group, int64_t deadline)
 {
+        struct weft__group *group = inside(public_group);
         const weft_task *self = weft__task_self();
         if (!group)
                 return -EINVAL;
-        if (inside(group)->generation != weft__fork_generation())
+        if (group->generation != weft__fork_generation())
                 return -EOWNERDEAD;
-        if (self && weft__task_group(self) == inside(group))
+        if (self && weft__task_group(self) == group)
                 return -EDEADLK;
-        return group_wait(inside(group), deadline, false);
+        weft__waiter own, *w = weft__wait_begin(&own, false);
+        weft__lock_take(&group->lock);
+        int r = group_wait(group, self, w, deadline);
+        weft__lock_give(&group->lock);
+        return r;
 }
 
 void weft_group_fini(weft_group *public_group)
 {
         struct weft__group *group = inside(public_group);
+        const weft_task *self = weft__task_self();
         if (!group || group->generation != weft__fork_generation())
                 return;
-        /* Without memory for a stack the task cannot wait: what is left is cancelled, which needs
-         * none, and the worker is lent to the others meanwhile. */
-        for (;;) {
-                group_wait(group, WEFT_FOREVER, true);
+        weft__lock_take(&group->lock);
+        bool over = !group->live && !group->owner; /* as a wait has left it */
+        weft__lock_give(&group->lock);
+        /* A cancellation of the task alone has come to the group already, and ends only the first
+         * wait; one of the task's pool comes from here. */
+        for (bool shielded = false; !over; shielded = true) {
+                weft__waiter own, *w = weft__wait_begin(&own, shielded);
                 weft__lock_take(&group->lock);
-                bool over = group->live == 0;
+                int r = group_wait(group, self, w, WEFT_FOREVER);
+                over = !group->live;
+                bool ours = group->owner && group->owner == self;
                 weft__lock_give(&group->lock);
-                if (over)
-                        return;
-                weft_group_cancel(public_group);
-                sched_yield();
+                /* Without memory for a stack the task cannot wait: what is left is cancelled, which
+                 * needs none, and the worker is lent to the others meanwhile. */
+                if (!over && (r == -ENOMEM || (r == -ECANCELED && ours)))
+                        weft_group_cancel(public_group);
+                if (!over && r == -ENOMEM)
+                        sched_yield();
         }
 }

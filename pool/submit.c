@@ -51,34 +51,28 @@ void weft__room_exceed(weft_pool *pool)
 static int room_take(weft_pool *pool, bool inside)
 {
         for (;;) {
-                weft__waiter own, *w = NULL;
-                bool waits = pool->when_full == WEFT_BLOCK && !inside;
-                if (waits)
-                        w = weft__wait_begin(&own, false);
+                bool blocks = pool->when_full == WEFT_BLOCK && !inside;
+                weft__waiter own, *w = blocks ? weft__wait_begin(&own, false) : NULL;
                 weft__lock_take(&pool->room.lock);
                 bool room = pool->room.queued < pool->max_queued ||
                             (pool->when_full == WEFT_BLOCK && inside);
                 bool run_here = !room && pool->when_full == WEFT_CALLER;
                 /* relaxed: the shutdown takes the lock after it has closed the pool */
                 bool closed = atomic_load_explicit(&pool->closed, memory_order_relaxed);
+                int r = 0;
                 if (room || run_here)
                         pool->room.queued++;
-                else if (waits && !closed)
-                        weft__waitlist_add(&pool->room.waiters, w);
+                else if (blocks && !closed)
+                        r = weft__wait_in(&pool->room.waiters, &pool->room.lock, w, WEFT_FOREVER);
                 weft__lock_give(&pool->room.lock);
                 if (room || run_here)
                         return room ? 0 : RUN_HERE;
                 if (closed)
                         return -ESHUTDOWN;
-                if (!waits)
+                if (!blocks)
                         return -EAGAIN;
-                int r = weft__wait_error(weft__wait(w, WEFT_FOREVER));
-                if (r < 0) {
-                        weft__lock_take(&pool->room.lock);
-                        weft__waitlist_remove(&pool->room.waiters, w);
-                        weft__lock_give(&pool->room.lock);
+                if (r < 0)
                         return r;
-                }
         }
 }
 
@@ -180,7 +174,7 @@ int weft__submit(weft_pool *pool, const struct weft__closure *closure, struct we
         }
         task->pool = pool;
         task->context = weft_context_capture();
-        if (group && !weft__group_join(group, task)) {
+        if (group && !weft__group_join(group, task, closure->ret_result)) {
                 refuse(pool);
                 weft_context_unref(task->context);
                 weft__task_free(task);

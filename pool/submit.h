@@ -14,7 +14,8 @@ struct weft__group;
 int weft__submit(weft_pool *pool, const struct weft__closure *closure, struct weft__group *group,
                  weft_task **ret);
 
-/* Count a task into its group; false if that is cancelled. */
-bool weft__group_join(struct weft__group *group, weft_task *task);
+/* Count a task that nobody knows of yet into its group; false if that is cancelled. ret_result is
+ * the closure's. */
+bool weft__group_join(struct weft__group *group, weft_task *task, int *ret_result);
 
 #endif

@@ -13,14 +13,11 @@
 
 #include "wait.h"
 
-/* Wait in the list; the caller has linked w under the lock, and given that up. The lock is taken
- * again whatever the reason, since whoever woke us holds it still, and we may return to a caller
- * whose storage it is. */
-static int wait_in(weft__lock *lock, weft__waitlist *list, weft__waiter *w, int64_t deadline)
+/* Give up the lock, having found what was asked for, or wait in the list for it. */
+static int found_or_wait(bool found, weft__lock *lock, weft__waitlist *list, weft__waiter *w,
+                         int64_t deadline)
 {
-        int r = weft__wait_error(weft__wait(w, deadline));
-        weft__lock_take(lock);
-        weft__waitlist_remove(list, w);
+        int r = found ? 0 : weft__wait_in(list, lock, w, deadline);
         weft__lock_give(lock);
         return r;
 }
@@ -67,15 +64,10 @@ int weft_mutex_lock(weft_mutex *mutex, int64_t deadline)
                 return 0;
         weft__waiter own, *w = weft__wait_begin(&own, false);
         weft__lock_take(&m->lock);
-        while (!change(m, HELD, WAITED_FOR) && !change(m, WAITED_FOR, WAITED_FOR)) {
-                if (change(m, FREE, HELD)) {
-                        weft__lock_give(&m->lock);
-                        return 0;
-                }
-        }
-        weft__waitlist_add(&m->waiters, w);
-        weft__lock_give(&m->lock);
-        return wait_in(&m->lock, &m->waiters, w, deadline);
+        bool got = false;
+        while (!got && !change(m, HELD, WAITED_FOR) && !change(m, WAITED_FOR, WAITED_FOR))
+                got = change(m, FREE, HELD);
+        return found_or_wait(got, &m->lock, &m->waiters, w, deadline);
 }
 
 int weft_mutex_unlock(weft_mutex *mutex)
@@ -119,10 +111,7 @@ int weft_semaphore_wait(weft_semaphore *semaphore, int64_t deadline)
         bool free_unit = s->units > 0;
         if (free_unit)
                 s->units--;
-        else
-                weft__waitlist_add(&s->waiters, w);
-        weft__lock_give(&s->lock);
-        return free_unit ? 0 : wait_in(&s->lock, &s->waiters, w, deadline);
+        return found_or_wait(free_unit, &s->lock, &s->waiters, w, deadline);
 }
 
 int weft_semaphore_post(weft_semaphore *semaphore)
@@ -185,9 +174,5 @@ int weft_event_wait(weft_event *event, int64_t deadline)
                 return -EINVAL;
         weft__waiter own, *w = weft__wait_begin(&own, false);
         weft__lock_take(&e->lock);
-        bool set = e->set;
-        if (!set)
-                weft__waitlist_add(&e->waiters, w);
-        weft__lock_give(&e->lock);
-        return set ? 0 : wait_in(&e->lock, &e->waiters, w, deadline);
+        return found_or_wait(e->set, &e->lock, &e->waiters, w, deadline);
 }

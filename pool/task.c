@@ -157,6 +157,7 @@ static void init_handle(weft_task *task, struct weft__fiber *fiber)
         task->waiters = (weft__waitlist){NULL, NULL};
         task->first_callback = task->last_callback = NULL;
         task->group = NULL;
+        task->opened = NULL;
         atomic_init(&task->fiber, fiber);
         task->born = weft__fork_generation();
 }
@@ -275,14 +276,21 @@ static void announce(weft_task *task)
         weft_task *callbacks = task->first_callback;
         task->first_callback = task->last_callback = NULL;
         weft__waitlist_wake_all(&task->waiters);
+        if (task->opened)
+                weft__task_disowns(task);
         weft__lock_give(&task->lock);
         run_callbacks(task->pool, callbacks);
 }
 
+static bool has(const weft_task *task, enum weft__state flag)
+{
+        /* relaxed: those asked for are there when the task is made, or set by its own thread */
+        return atomic_load_explicit(&task->state, memory_order_relaxed) & flag;
+}
+
 static bool has_handle(const weft_task *task)
 {
-        /* relaxed: HANDLE is there when the task is made, or set by the thread that runs it */
-        return atomic_load_explicit(&task->state, memory_order_relaxed) & WEFT__HANDLE;
+        return has(task, WEFT__HANDLE);
 }
 
 struct weft__group *weft__task_group(const weft_task *task)
@@ -294,8 +302,11 @@ void weft__task_tell(weft_task *task, int result)
 {
         struct weft__group *group = task->group;
         task->result = result;
-        if (group)
-                weft__group_failed(group, result);
+        if (group) {
+                if (has(task, WEFT__RESULT))
+                        *task->ret_result = result;
+                weft__group_ended(group, result);
+        }
         announce(task);
         if (group)
                 weft__group_left(group, task);
@@ -343,49 +354,6 @@ int weft_cancelled(void)
         if (task && weft__task_cancelled(task))
                 return -ECANCELED;
         return weft__deadline_passed() ? -ETIMEDOUT : 0;
-}
-
-/* The caller has claimed a task that never ran, and that is in its queue still, with the queue's
- * reference. */
-static void end_unrun(weft_task *task)
-{
-        weft_pool *pool = task->pool;
-        weft__worker *self = weft__worker_self();
-        bool shared, visits = !self || self->pool != pool;
-        struct weft__counts *counts = weft__counts_self(pool, &shared);
-        if (visits)
-                weft__pool_enter(pool);
-        weft__count(&counts->started, shared);
-        weft__room_freed(pool);
-        weft__task_tell(task, weft__task_run(task, -ECANCELED));
-        weft__count(&counts->cancelled, shared);
-        weft__pool_check_drained(pool);
-        if (visits)
-                weft__pool_leave(pool);
-}
-
-int weft_task_cancel(weft_task *task)
-{
-        if (!task)
-                return -EINVAL;
-        if (task->born != weft__fork_generation())
-                return -EOWNERDEAD;
-        /* Under the lock, with ATTENDED: the task cannot end, so its pool and fiber stay. */
-        weft__lock_take(&task->lock);
-        unsigned state = atomic_fetch_or_explicit(&task->state, WEFT__CANCEL | WEFT__ATTENDED,
-                                                  memory_order_seq_cst); /* X1 <-> begin to wait */
-        unsigned phase = state & WEFT__PHASE;
-        bool claimed = phase == WEFT__QUEUED && weft__task_claim(task);
-        if (!claimed && phase != WEFT__ENDED) {
-                weft__fiber *fiber = /* X1: NULL until the task first begins to wait */
-                    atomic_load_explicit(&task->fiber, memory_order_seq_cst);
-                if (fiber)
-                        weft__wake(&fiber->wait, WEFT__CANCELLED);
-        }
-        weft__lock_give(&task->lock);
-        if (claimed)
-                end_unrun(task);
-        return phase == WEFT__ENDED ? -EALREADY : 0;
 }
 
 /* ---- awaiting ---- */
@@ -480,13 +448,19 @@ int weft_task_on_done(weft_task *task, weft_fn *fn, void *arg)
         return weft__submit(NULL, &closure, NULL, NULL);
 }
 
+void weft__task_expose(weft_task *task)
+{
+        if (has_handle(task))
+                return;
+        init_handle(task, weft__fiber_self());
+        /* release: whoever gets the handle from here sees the second line */
+        atomic_fetch_or_explicit(&task->state, WEFT__HANDLE, memory_order_release);
+}
+
 weft_task *weft_task_current(void)
 {
         weft_task *task = weft__task_self();
-        if (task && !has_handle(task)) {
-                init_handle(task, weft__fiber_self());
-                /* release: whoever gets the handle from here sees the second line */
-                atomic_fetch_or_explicit(&task->state, WEFT__HANDLE, memory_order_release);
-        }
+        if (task)
+                weft__task_expose(task);
         return task;
 }

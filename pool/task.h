@@ -44,8 +44,9 @@ enum weft__state {
         WEFT__HANDLE = 16,
         WEFT__HEAP_ARGS = 32, /* the closure's arguments are an allocation of their own */
         WEFT__CALLBACK = 64,  /* made by weft_task_on_done() */
-        WEFT__READY = 0x8000, /* in a queue to be resumed, see park.c */
         WEFT__JOB = 128,      /* forked by a task that has started: it is never cancelled unrun */
+        WEFT__RESULT = 256,   /* the result is to be stored: weft_group_spawn_into() */
+        WEFT__READY = 0x8000, /* in a queue to be resumed, see park.c */
 };
 
 enum { WEFT__INLINE_ARGS = 48 };
@@ -73,9 +74,13 @@ struct weft_task {
                                                  the one to be started after it, or NULL */
         _Atomic(struct weft__fiber *) fiber;  /* that it runs on, once it has begun to wait */
 
-        size_t args_size;
-        unsigned born; /* weft__fork_generation() when it was made */
-        _Alignas(16) char args[WEFT__INLINE_ARGS];
+        struct weft__group *opened; /* under lock: the groups that it owns, see group.h */
+        unsigned born;              /* weft__fork_generation() when it was made */
+        union {
+                _Alignas(16) char args[WEFT__INLINE_ARGS];
+                size_t args_size; /* HEAP_ARGS */
+                int *ret_result;  /* RESULT */
+        };
 } __attribute__((aligned(WEFT__CACHE_LINE)));
 
 /* The closure of a task: what to run, on what. With size, args are copied. */
@@ -86,7 +91,8 @@ struct weft__closure {
         size_t size;
         bool copies;
         weft_drop_fn *drop;
-        unsigned flags; /* of enum weft__state: what the task is besides */
+        unsigned flags;  /* of enum weft__state: what the task is besides */
+        int *ret_result; /* RESULT: where the result is to be stored; not with copies */
 };
 
 /* A task of the closure with no context and no pool yet; NULL when there is no memory. */
@@ -124,6 +130,12 @@ static inline weft_task *weft__task_then(const weft_task *task)
 
 /* The same, for one with a HANDLE that stays in its queue, with the queue's reference. */
 void weft__task_tell(weft_task *task, int result);
+
+/* Others may have a pointer to the task that runs here from now on. */
+void weft__task_expose(weft_task *task);
+
+/* The task has ended, and holds its own lock: the groups that it owns go on without an owner. */
+void weft__task_disowns(weft_task *task);
 
 /* The result of a task, waited for whatever it takes. */
 int weft__task_await_shielded(weft_task *task);

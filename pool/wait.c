@@ -108,3 +108,13 @@ int weft__wait_error(enum weft__wake reason)
                 return 0;
         }
 }
+
+int weft__wait_in(weft__waitlist *list, weft__lock *lock, weft__waiter *w, int64_t deadline)
+{
+        weft__waitlist_add(list, w);
+        weft__lock_give(lock);
+        int r = weft__wait_error(weft__wait(w, deadline));
+        weft__lock_take(lock);
+        weft__waitlist_remove(list, w);
+        return r;
+}

@@ -25,7 +25,7 @@
 /* One line an error: X(code, message). */
 #define WEFT_ERRORS(X)                                                                             \
         X(EPERM, "it belongs to another frame, task or holder: use it where it was made")          \
-        X(ENOENT, "the variable is not set in this context")                                       \
+        X(ENOENT, "the variable is not set in this context, or the group had no task")             \
         X(E2BIG, "the options are of a newer weft, and use a field that this one does not know")   \
         X(EBADF, "the file descriptor is not open, or was closed while it was waited for")         \
         X(EMFILE, "the process has no file descriptor left")                                       \

@@ -242,9 +242,9 @@ WEFT_API int weft_task_result(const weft_task *task, int *ret_result);
  * One that has not started never will: it has ended with -ECANCELED when this returns, its
  * destructor having been run by this call, on this thread, in the task's own frame (C10), or by
  * another thread that is about to finish doing so. One that runs is only told: weft_cancelled()
- * says so from now on, and its waits return -ECANCELED. 0: it was told, or has been before;
- * -EALREADY: it had ended. -EINVAL: NULL. -EOWNERDEAD: a task of the parent, in a forked child.
- * Never blocks. Since 0.1. */
+ * says so from now on, its waits return -ECANCELED, and the groups that it has opened are cancelled
+ * (group.h). 0: it was told, or has been before; -EALREADY: it had ended. -EINVAL: NULL.
+ * -EOWNERDEAD: a task of the parent, in a forked child. Never blocks. Since 0.1. */
 WEFT_API int weft_task_cancel(weft_task *task);
 
 /* weft_task_on_done - submit fn(arg), in the context current now, when the task ends.
