@@ -282,11 +282,22 @@ static int wait_fd(int fd, short events, int64_t deadline)
         return r;
 }
 
+/* errno where no compiler can keep its address over the wait, after which it may be another. */
+static __attribute__((noinline)) int errno_now(void)
+{
+        return errno;
+}
+
+static __attribute__((noinline)) void errno_becomes(int value)
+{
+        errno = value;
+}
+
 int weft_wait_fd(int fd, short events, int64_t deadline)
 {
-        int saved = errno;
+        int saved = errno_now();
         int r = wait_fd(fd, events, deadline);
-        errno = saved;
+        errno_becomes(saved);
         return r;
 }
 

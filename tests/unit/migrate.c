@@ -5,6 +5,8 @@
 #include "pool_help.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <unistd.h>
 
 static weft_pool *migrating_pool(unsigned workers)
 {
@@ -33,6 +35,8 @@ static __attribute__((noinline)) pthread_t thread_now(void)
 }
 
 struct mover {
+        bool by_fd; /* waits for a byte in the pipe, not for the event */
+        int pipe[2];
         weft_event go;
         pthread_t before, after;
         weft_mutex mutex;
@@ -51,7 +55,10 @@ static int moves(void *arg)
         m->before = thread_now();
         *errno_now() = EDOM;
         sem_post(&m->parks);
-        CHECK(weft_event_wait(&m->go, WEFT_FOREVER) == 0);
+        if (m->by_fd)
+                CHECK(weft_wait_fd(m->pipe[0], POLLIN, WEFT_FOREVER) == POLLIN);
+        else
+                CHECK(weft_event_wait(&m->go, WEFT_FOREVER) == 0);
         m->kept_errno = *errno_now();
         m->after = thread_now();
         m->value = weft_get(&var);
@@ -67,17 +74,23 @@ static int holds(void *arg)
         struct mover *m = arg;
         if (!pthread_equal(thread_now(), m->before))
                 return 1; /* on the wrong worker: the test tries again */
-        CHECK(weft_event_set(&m->go) == 0);
+        *errno_now() = ERANGE;
+        if (m->by_fd)
+                CHECK(write(m->pipe[1], "", 1) == 1);
+        else
+                CHECK(weft_event_set(&m->go) == 0);
         while (sem_wait(&m->released))
                 ;
+        CHECK(*errno_now() == ERANGE); /* the other task is not in this thread any more */
         return 0;
 }
 
-Test(migrate, a_task_goes_on_elsewhere_while_its_worker_is_busy, .timeout = 60)
+static void goes_on_elsewhere(bool by_fd)
 {
         weft_pool *pool = migrating_pool(2);
-        struct mover m = {.value = NULL};
+        struct mover m = {.by_fd = by_fd};
         weft_task *task;
+        cr_assert_eq(pipe(m.pipe), 0);
         sem_init(&m.parks, 0, 0);
         sem_init(&m.released, 0, 0);
         WEFT_WITH (&var, V(1)) {
@@ -104,6 +117,18 @@ Test(migrate, a_task_goes_on_elsewhere_while_its_worker_is_busy, .timeout = 60)
         weft_pool_destroy(pool);
         sem_destroy(&m.parks);
         sem_destroy(&m.released);
+        close(m.pipe[0]);
+        close(m.pipe[1]);
+}
+
+Test(migrate, a_task_goes_on_elsewhere_while_its_worker_is_busy, .timeout = 60)
+{
+        goes_on_elsewhere(false);
+}
+
+Test(migrate, so_does_one_that_waits_for_a_descriptor, .timeout = 60)
+{
+        goes_on_elsewhere(true);
 }
 
 /* ---- many waits of every kind ---------------------------------------------------------------- */
