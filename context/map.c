@@ -231,16 +231,15 @@ bool weft__map_prepare(weft_context *c, uint32_t key)
 void *weft__map_exchange(weft_context *c, uint32_t key, void *raw)
 {
         uint32_t id = id_of(key), bit;
-        uint32_t *kept = &c->kept;
+        struct weft__node *leaf = NULL;
         void **slot;
         if (id < WEFT__NEAR) {
                 slot = &c->slot[id];
                 bit = 1u << id;
         } else {
-                struct weft__node *leaf = leaf_of(c->far, id - WEFT__NEAR);
+                leaf = leaf_of(c->far, id - WEFT__NEAR);
                 slot = &leaf->slot[digit(leaf, id - WEFT__NEAR)];
                 bit = 1u << digit(leaf, id - WEFT__NEAR);
-                kept = &leaf->kept;
         }
         void *old = *slot;
         weft__signal_fence(); /* a handler that gets sees the cell whole */
@@ -248,7 +247,12 @@ void *weft__map_exchange(weft_context *c, uint32_t key, void *raw)
         c->count += (raw != WEFT__UNSET) - (old != WEFT__UNSET);
         if (key & WEFT__KEPT) {
                 c->cells += (raw != WEFT__UNSET) - (old != WEFT__UNSET);
-                *kept = raw != WEFT__UNSET ? *kept | bit : *kept & ~bit;
+                uint32_t kept = leaf ? leaf->kept : c->kept;
+                kept = raw != WEFT__UNSET ? kept | bit : kept & ~bit;
+                if (leaf)
+                        leaf->kept = kept;
+                else
+                        c->kept = kept & ((1u << WEFT__NEAR) - 1);
         }
         return old;
 }

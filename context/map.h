@@ -31,7 +31,7 @@
 
 #include "atomics.h"
 
-#define WEFT__NEAR  17u         /* near ids are 1 to 16 */
+#define WEFT__NEAR  9u          /* near ids are 1 to 8 */
 #define WEFT__KEPT  0x80000000u /* in a var's key: its slots hold cells */
 #define WEFT__UNSET ((void *)&weft__unset)
 
@@ -50,11 +50,15 @@ struct weft__node;
 struct weft_context {
         atomic_size_t refs;
         struct weft__node *far; /* NULL while no far id is bound */
-        uint32_t kept;          /* bit i: slot[i] holds a cell */
         uint32_t count;
-        uint32_t cells;
+        uint32_t kept : WEFT__NEAR;       /* bit i: slot[i] holds a cell */
+        uint32_t cells : 32 - WEFT__NEAR; /* enough for all vars that there can be: var.c */
         void *slot[WEFT__NEAR];
 };
+
+/* Every task that sets a var has one of its own: 96 bytes are a size of which jemalloc wastes
+ * nothing. */
+_Static_assert(sizeof(void *) != 8 || sizeof(struct weft_context) == 96, "a context grew");
 
 /* The raw content of key's slot in a context that may be NULL. */
 void *weft__map_find(const weft_context *c, uint32_t key);

@@ -17,7 +17,9 @@
 #include "internal.h"
 #include "map.h"
 
-enum { FIRST_BITS = 4, CHUNKS = 24 };
+enum { FIRST_BITS = 4, CHUNKS = 19 }; /* 8 million vars, whose number fits what map.h counts with */
+
+_Static_assert((1u << FIRST_BITS << CHUNKS) <= 1u << (32 - WEFT__NEAR), "map.h counts too little");
 
 static _Atomic(_Atomic(const weft_var *) *) chunks[CHUNKS];
 static atomic_uint ids = 1;
