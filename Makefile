@@ -25,13 +25,17 @@ PREFIX   ?= /usr/local
 DESTDIR  ?=
 LIBDIR   ?= $(PREFIX)/lib
 V        ?= 0# 1: show the commands
+SECONDS  ?= 60
+SEED     ?=# of make stress; none: from the clock
 
 VERSION := 0.1.0
 SONAME  := libweft.so.0
 
 # ---- Variants ------------------------------------------------------------------------------------
 # test: for the unit tests; allocations can be made to fail. The others: the same under a checker,
-# without jemalloc, with the unit tests built against tests/run/ instead of Criterion.
+# or as on other processors: ucontext switches stacks as where there is no assembly for it, aarch64
+# is built by a cross compiler and run by an emulator. They have no jemalloc, and their unit tests
+# are built against tests/run/ instead of Criterion.
 
 B := build$(VARIANT:%=/%)
 
@@ -40,9 +44,15 @@ variant_asan     := -fsanitize=address -fno-omit-frame-pointer
 variant_tsan     := -fsanitize=thread
 variant_ubsan    := -fsanitize=undefined -fno-sanitize-recover=all
 variant_valgrind := -DWEFT_VALGRIND=1
+variant_ucontext := -DWEFT_UCONTEXT=1
+variant_aarch64  := -DSLOW_BUILD=1 -DSTRESS_SLOW=1 -DIN_EMULATOR=1
 
 CHECKERS := asan tsan ubsan valgrind
-CHECKER  := $(filter $(CHECKERS),$(VARIANT))
+PORTS    := ucontext aarch64
+compiler_tsan    := CC=$(CLANG)
+compiler_aarch64 := CC=aarch64-linux-gnu-gcc
+
+OWN_RUNNER := $(filter $(CHECKERS) $(PORTS),$(VARIANT))
 
 # ---- Flags ---------------------------------------------------------------------------------------
 
@@ -112,15 +122,19 @@ names    = $(patsubst tests/%.c,$(B)/%,$(wildcard tests/$(1)/*.c))
 UNIT     := $(call names,unit)
 STRESS   := $(call names,stress)
 EXAMPLES := $(patsubst %.c,$(B)/%,$(wildcard examples/*.c))
+# Those of more than one file: a directory is a program.
+EXAMPLE_DIRS := $(patsubst %/,%,$(sort $(dir $(wildcard examples/*/*.c))))
 
 selftest_test     := outcomes
 selftest_asan     := outcomes leak read
 selftest_tsan     := outcomes race
 selftest_ubsan    := outcomes overflow
 selftest_valgrind := outcomes leak read
+selftest_ucontext := outcomes
+selftest_aarch64  := outcomes
 SELFTEST := $(addprefix $(B)/selftest/,$(selftest_$(VARIANT)))
 
-ifeq ($(CHECKER),)
+ifeq ($(OWN_RUNNER),)
 RUNNER_FLAGS :=
 RUNNER       := -lcriterion
 else
@@ -134,8 +148,8 @@ program = $(link) -MMD -MP $(COMMON) $(1) $< $(2) $(B)/libweft.a $(LIBS) -lm -o 
 $(B)/unit/%: tests/unit/%.c $(B)/libweft.a $(B)/flags
 	$(call program,-I. $(RUNNER_FLAGS),$(RUNNER))
 
-# It loads the shared library beside it; under a checker it is skipped.
-ifeq ($(CHECKER),)
+# It loads the shared library beside it; with the other runner it is skipped.
+ifeq ($(OWN_RUNNER),)
 $(B)/unit/context_copies: $(B)/libweft.so
 endif
 
@@ -146,15 +160,32 @@ $(B)/stress/%: tests/stress/%.c $(B)/libweft.a $(B)/flags
 	$(call program)
 
 # Linked only with those that use it.
-EXAMPLE_LIBS := -Wl,--as-needed -lsqlite3 -Wl,--no-as-needed
+EXAMPLE_LIBS     := -Wl,--as-needed -lsqlite3 -Wl,--no-as-needed
+EXAMPLE_DIR_LIBS := -Wl,--as-needed -lsqlite3 -lhttp_parser -Wl,--no-as-needed
 
 $(B)/examples/%: examples/%.c $(B)/libweft.a $(B)/flags
 	$(call program,,$(EXAMPLE_LIBS))
 
-.PHONY: examples
+objects = $(patsubst %,$(B)/obj/%.o,$(wildcard $(1)))
+
+define example_of_directory
+$(B)/$(1): $$(call objects,$(1)/*.c) $(B)/libweft.a
+	$$(link) $$(COMMON) $$^ $$(EXAMPLE_DIR_LIBS) $$(LIBS) -lm -o $$@
+endef
+$(foreach d,$(EXAMPLE_DIRS),$(eval $(call example_of_directory,$(d))))
+
+$(B)/obj/examples/%.c.o: examples/%.c $(B)/flags
+	$(compile) $(COMMON) $< -o $@
+
+.PHONY: examples example-server-test
 examples:  ## the programs of examples/, into build/examples
 	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_examples)'
-	@+$(submake) $(EXAMPLES)
+	@+$(submake) $(EXAMPLES) $(EXAMPLE_DIRS:%=$(B)/%)
+
+example-server-test:  ## examples/server against real clients
+	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_examples) $(DEPS_server_test)'
+	@+$(submake) $(B)/examples/server
+	examples/server/test
 
 $(B)/run.o: tests/run/run.c $(B)/flags
 	$(compile) $(COMMON) -Itests/run $< -o $@
@@ -164,7 +195,8 @@ $(B)/run.o: tests/run/run.c $(B)/flags
 
 HOUSE_CHECKS := tests/check-house tests/compile/run tests/install/run tests/compare/run
 
-.PHONY: check check-all check-house suite unit-programs $(addprefix check-,$(CHECKERS))
+.PHONY: check check-all check-house suite unit-programs stress
+.PHONY: $(addprefix check-,$(CHECKERS) $(PORTS))
 
 check:  ## build everything, run all tests, print the counts
 	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_check) $(DEPS_compare)'
@@ -177,22 +209,27 @@ check-all: all $(STRESS) $(EXAMPLES) $(B)/perf/weft-compare $(B)/perf/compare-pa
 	    $(addprefix build/test/selftest/,$(selftest_test)) $(UNIT:build/%=build/test/%) \
 	    $(STRESS) $(EXAMPLES) $(HOUSE_CHECKS)
 
-$(addprefix check-,$(CHECKERS)): check-%:  ## the tests under a checker
+$(addprefix check-,$(CHECKERS) $(PORTS)): check-%:  ## the tests under a checker, or for a port
 	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_$*)'
-	@+$(submake) VARIANT=$* JEMALLOC=0 $(if $(filter tsan,$*),CC=$(CLANG)) suite
+	@+$(submake) VARIANT=$* JEMALLOC=0 $(compiler_$*) suite
 
 unit-programs: $(SELFTEST) $(UNIT)
 
 suite: unit-programs $(STRESS)
 	@tests/run/suite $(VARIANT) $(B)/log $(SELFTEST) $(UNIT) $(STRESS)
 
+stress:  ## the stress tests for SECONDS=60 in all; SEED=N
+	@+$(submake) deps DEPS='$(DEPS_build)'
+	@+$(submake) $(STRESS)
+	@tests/run/stress $(SECONDS) '$(SEED)' $(STRESS)
+
 check-house:  ## the floors of the house and the tags of the atomics
 	@tests/check-house
 
 # ---- Lint ----------------------------------------------------------------------------------------
 
-C_FILES := $(wildcard include/weft/*.h context/*.[ch] pool/*.[ch] examples/*.[ch] perf/*.[ch] \
-             perf/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
+C_FILES := $(wildcard include/weft/*.h context/*.[ch] pool/*.[ch] examples/*.[ch] examples/*/*.[ch] \
+             perf/*.[ch] perf/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
 LINT_LIB     := $(filter context/%.c pool/%.c perf/%.c examples/%.c,$(C_FILES))
 LINT_TESTS   := $(filter-out tests/run/selftest/% tests/compile/%,$(filter tests/%.c,$(C_FILES)))
 LINT_FLAGS   := -std=gnu11 -D_GNU_SOURCE= -Iinclude -I.
@@ -206,7 +243,8 @@ tidy     = clang-tidy --quiet $(1) -- $(2) 2>build/tidy.log
 
 .PHONY: lint format
 lint:  ## clang-format, cppcheck and clang-tidy
-	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_check) $(DEPS_compare) $(DEPS_lint)'
+	@+$(submake) deps \
+	    DEPS='$(DEPS_build) $(DEPS_check) $(DEPS_compare) $(DEPS_examples) $(DEPS_lint)'
 	@mkdir -p build
 	@echo "  clang-format"; clang-format --dry-run -Werror $(C_FILES)
 	@echo "  cppcheck"; $(call cppcheck,$(LINT_LIB),$(LINT_FLAGS))
@@ -239,27 +277,26 @@ perf-count:  ## instructions of the fast paths, counted by callgrind
 	perf/count/run build/perf/weft-count
 
 perf_program = $(link) $(COMMON) $(filter %.o %.a,$^) $(PERF_LIBS) $(LIBS) -lm -o $@
-perf_objects = $(patsubst %,$(B)/obj/%.o,$(wildcard $(1)))
 
-$(B)/perf/weft-compare: $(call perf_objects,perf/compare/*.c) $(B)/libweft.a
+$(B)/perf/weft-compare: $(call objects,perf/compare/*.c) $(B)/libweft.a
 	$(perf_program)
 
 # The same but for main(), which is that of the tests.
-$(B)/perf/compare-parts: $(filter-out %/main.c.o,$(call perf_objects,perf/compare/*.c)) \
+$(B)/perf/compare-parts: $(filter-out %/main.c.o,$(call objects,perf/compare/*.c)) \
     $(B)/obj/tests/compare/parts.c.o $(B)/libweft.a
 	$(perf_program)
 
 $(B)/obj/tests/compare/%.c.o: tests/compare/%.c $(B)/flags
 	$(compile) $(COMMON) -I. $< -o $@
 
-$(B)/perf/weft-perf: $(call perf_objects,perf/bench/*.c) $(B)/libweft.a
+$(B)/perf/weft-perf: $(call objects,perf/bench/*.c) $(B)/libweft.a
 	$(perf_program)
 
 $(B)/perf/weft-perf-shared: PERF_LIBS += -L$(B) -lweft -Wl,-rpath,'$$ORIGIN/..'
-$(B)/perf/weft-perf-shared: $(call perf_objects,perf/bench/*.c) $(B)/libweft.so
+$(B)/perf/weft-perf-shared: $(call objects,perf/bench/*.c) $(B)/libweft.so
 	$(perf_program)
 
-$(B)/perf/weft-count: $(call perf_objects,perf/count/*.c) $(B)/libweft.a
+$(B)/perf/weft-count: $(call objects,perf/count/*.c) $(B)/libweft.a
 	$(perf_program)
 
 $(B)/obj/perf/%.c.o: perf/%.c $(B)/flags
@@ -293,7 +330,8 @@ uninstall:  ## takes away what install put there
 DEPS_build    := gcc libc6-dev $(if $(filter 1,$(JEMALLOC)),libjemalloc-dev)
 DEPS_check    := g++ clang libblocksruntime-dev libcriterion-dev pkg-config jq libxml2-utils
 DEPS_compare  := libsqlite3-dev libjansson-dev libxxhash-dev
-DEPS_examples := libsqlite3-dev
+DEPS_examples := libsqlite3-dev libhttp-parser-dev
+DEPS_server_test := curl wrk
 DEPS_perf     := libjansson-dev
 DEPS_count    := valgrind
 DEPS_lint     := clang-format clang-tidy cppcheck
@@ -301,7 +339,9 @@ DEPS_asan     := llvm
 DEPS_tsan     := clang libclang-rt-dev llvm
 DEPS_ubsan    := llvm
 DEPS_valgrind := valgrind libc6-dbg
-DEPS := $(sort $(foreach d,build check compare examples perf lint $(CHECKERS),$(DEPS_$(d))))
+DEPS_aarch64  := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+DEPS := $(sort $(foreach d,build check compare examples server_test perf lint $(CHECKERS) aarch64, \
+          $(DEPS_$(d))))
 
 .PHONY: deps
 deps:  ## install what is missing from Debian, if root; else say what would
@@ -314,6 +354,8 @@ clean:  ## build/ goes
 	rm -rf build
 
 help:  ## this list
-	@awk -F ':.*## *' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
-	@echo "  make check-CHECKER    the same tests under each of: $(CHECKERS)"
-	@echo "Variables: CC CFLAGS JEMALLOC=0 WERROR=1 V=1 PREFIX DESTDIR LIBDIR ARGS"
+	@awk -F ':.*## *' '/^[a-z0-9-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' Makefile
+	@echo "  make check-CHECKER        the same tests under each of: $(CHECKERS)"
+	@echo "  make check-PORT           built for each of: ucontext (stacks switched by the C library)"
+	@echo "                            aarch64 (in an emulator)"
+	@echo "Variables: CC CFLAGS JEMALLOC=0 WERROR=1 V=1 PREFIX DESTDIR LIBDIR ARGS SECONDS SEED"

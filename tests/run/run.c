@@ -7,8 +7,9 @@
  * One process per test, forked from a parent with one thread, which waits for it, and kills it and
  * its children at the timeout. What the test found is written to memory shared with the parent, so
  * it holds even if the test is killed; the rest is the exit status, by which the sanitizers report.
- * The test ends by exit(), so that LeakSanitizer looks at it. Prints the failures and, last, the
- * line "N passed, N failed, N skipped". Exit 1 if a test failed.
+ * The test ends by exit(), so that LeakSanitizer looks at it. Prints the failures, which tests took
+ * more than 10 s and, last, the line "N passed, N failed, N skipped". Exit 1 if a test failed. Told
+ * to end by SIGTERM, it says which test was running.
  */
 #include <criterion/criterion.h>
 
@@ -38,6 +39,7 @@ struct verdict {
 static struct run_test *tests;
 static struct run_test **tests_end = &tests;
 static struct verdict *verdict;
+static bool told_to_end;
 
 void run_register(struct run_test *test)
 {
@@ -156,25 +158,31 @@ static _Noreturn void run_here(const struct run_test *test, const struct run_opt
         exit(0);
 }
 
-/* Wait until the child ends, or kill it at the timeout; false if it was killed. */
-static bool wait_for(pid_t child, double seconds, const sigset_t *sigchld, int *ret_status)
+static double seconds_now(void)
 {
-        struct timespec now, left;
-        double end, rest;
+        struct timespec now;
 
         clock_gettime(CLOCK_MONOTONIC, &now);
-        end = (double)now.tv_sec + (double)now.tv_nsec * 1e-9 + seconds;
+        return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+/* Wait until the child ends, or kill it at the timeout or when the runner is told to end: false.
+ * Both signals are blocked. */
+static bool wait_for(pid_t child, double seconds, const sigset_t *signals, int *ret_status)
+{
+        double end = seconds_now() + seconds, rest;
+        struct timespec left;
+
         while (waitpid(child, ret_status, WNOHANG) == 0) {
-                clock_gettime(CLOCK_MONOTONIC, &now);
-                rest = end - (double)now.tv_sec - (double)now.tv_nsec * 1e-9;
-                if (rest <= 0) {
+                rest = end - seconds_now();
+                if (rest <= 0 || told_to_end) {
                         kill(-child, SIGKILL);
                         waitpid(child, ret_status, 0);
                         return false;
                 }
                 left.tv_sec = (time_t)rest;
                 left.tv_nsec = (long)((rest - (double)left.tv_sec) * 1e9);
-                sigtimedwait(sigchld, NULL, &left);
+                told_to_end = sigtimedwait(signals, NULL, &left) == SIGTERM;
         }
         return true;
 }
@@ -186,7 +194,7 @@ static const char *judge(const struct run_options *o, bool in_time, int status, 
         int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 
         if (!in_time)
-                return "timed out";
+                return told_to_end ? "had not ended when the time for all was up" : "timed out";
         if (atomic_load(&verdict->failures))
                 return "failed";
         if (signal != o->signal) {
@@ -203,9 +211,10 @@ static const char *judge(const struct run_options *o, bool in_time, int status, 
 static enum outcome run_one(const struct run_test *test)
 {
         struct run_options o = options_of(test);
-        sigset_t sigchld, mask;
+        sigset_t signals, mask;
         char text[64];
         const char *why;
+        double began;
         bool in_time;
         int status = 0;
         pid_t child;
@@ -214,10 +223,12 @@ static enum outcome run_one(const struct run_test *test)
                 return SKIPPED;
         atomic_store(&verdict->failures, 0);
         atomic_store(&verdict->skipped, 0);
-        sigemptyset(&sigchld);
-        sigaddset(&sigchld, SIGCHLD);
-        sigprocmask(SIG_BLOCK, &sigchld, &mask);
+        sigemptyset(&signals);
+        sigaddset(&signals, SIGCHLD);
+        sigaddset(&signals, SIGTERM);
+        sigprocmask(SIG_BLOCK, &signals, &mask);
         fflush(NULL);
+        began = seconds_now();
         child = fork();
         if (child < 0) {
                 perror("fork");
@@ -225,7 +236,7 @@ static enum outcome run_one(const struct run_test *test)
         }
         if (child == 0)
                 run_here(test, &o, &mask);
-        in_time = wait_for(child, seconds_allowed(&o), &sigchld, &status);
+        in_time = wait_for(child, seconds_allowed(&o), &signals, &status);
         sigprocmask(SIG_SETMASK, &mask, NULL);
 
         if (atomic_load(&verdict->skipped))
@@ -233,6 +244,11 @@ static enum outcome run_one(const struct run_test *test)
         why = judge(&o, in_time, status, text, sizeof(text));
         if (why)
                 fprintf(stderr, "FAIL %s/%s: %s\n", test->suite, test->name, why);
+        if (seconds_now() - began > 10)
+                fprintf(stderr, "     %s/%s took %.0f s\n", test->suite, test->name,
+                        seconds_now() - began);
+        if (told_to_end)
+                exit(1);
         return why ? FAILED : PASSED;
 }
 

@@ -110,7 +110,7 @@ int main(int argc, char **argv)
                                                 {NULL, NULL, NULL}};
         stress_begin(argc, argv, options);
 
-        int threads = 1 + STRESS_TSAN, fds = entries_of("/proc/self/fd");
+        int threads = 1 + STRESS_TSAN + IN_EMULATOR, fds = entries_of("/proc/self/fd");
         uint64_t settled = cycles / 10;
         long early = 0, submitted = 0;
         int early_mappings = 0;

@@ -31,7 +31,12 @@
 #define STRESS_SLOW 0
 #endif
 
-/* ThreadSanitizer has a thread of its own beside those of the program. */
+/* Whether qemu-user runs this, as in `make check-aarch64`. */
+#ifndef IN_EMULATOR
+#define IN_EMULATOR 0
+#endif
+
+/* ThreadSanitizer has a thread of its own beside those of the program, and so has qemu-user. */
 #if defined(__SANITIZE_THREAD__)
 #define STRESS_TSAN 1
 #elif defined(__has_feature)

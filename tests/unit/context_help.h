@@ -39,6 +39,10 @@
 #define WITH_TSAN 1
 #endif
 #endif
+/* Whether qemu-user runs this, as in `make check-aarch64`. */
+#ifndef IN_EMULATOR
+#define IN_EMULATOR 0
+#endif
 #if !defined(WITH_ASAN)
 #define WITH_ASAN 0
 #endif

@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
 #include <weft/suspend.h>
 
@@ -81,8 +82,11 @@ static bool take(struct weft_task *task)
 
 static void *steal(void *unused)
 {
-        while (!atomic_load_explicit(&over, memory_order_relaxed))
-                take(weft__deque_steal(&deque));
+        for (int in_vain = 0; !atomic_load_explicit(&over, memory_order_relaxed);) {
+                in_vain = take(weft__deque_steal(&deque)) ? 0 : in_vain + 1;
+                if (in_vain % 1000 == 999)
+                        usleep(100); /* the owner may need the processor */
+        }
         return unused;
 }
 

@@ -188,6 +188,7 @@ Test(pool_fork, C9_child_cannot_submit_to_the_parents_pools, .timeout = 60)
 Test(pool_fork, C9_child_cannot_wait_for_the_parents_tasks, .timeout = 60)
 {
         skip_without_fork();
+        skip_threads_after_fork_in_emulator();
         with_children(child_waits, false);
 }
 
@@ -200,6 +201,7 @@ Test(pool_fork, C9_child_may_destroy_the_parents_pools, .timeout = 60)
 Test(pool_fork, C9_child_has_a_default_pool_of_its_own, .timeout = 60)
 {
         skip_without_fork();
+        skip_threads_after_fork_in_emulator();
         with_children(child_uses_default, true);
         with_children(child_uses_default, false);
 }
@@ -207,12 +209,14 @@ Test(pool_fork, C9_child_has_a_default_pool_of_its_own, .timeout = 60)
 Test(pool_fork, C9_child_may_make_pools, .timeout = 60)
 {
         skip_without_fork();
+        skip_threads_after_fork_in_emulator();
         with_children(child_makes_pool, true);
 }
 
 Test(pool_fork, C9_child_of_a_child, .timeout = 90)
 {
         skip_without_fork();
+        skip_threads_after_fork_in_emulator();
         with_children(child_forks_again, true);
 }
 
@@ -263,6 +267,7 @@ static int child_in_the_middle(void *arg)
 Test(pool_fork, C9_while_others_submit, .timeout = 120)
 {
         skip_without_fork();
+        skip_threads_after_fork_in_emulator();
         if (ASAN_BUILD)
                 cr_skip_test("the allocator of this sanitizer hangs in the child");
         struct busy b = {.pool = begin(2)};

@@ -104,6 +104,7 @@ static void guards_hold(void)
 
 Test(stacks, the_guard_cannot_be_touched_also_when_a_stack_is_used_again, .timeout = 60)
 {
+        skip_guards_in_emulator();
         guards_hold();
 }
 
@@ -187,6 +188,7 @@ static void overflows(void)
 
 Test(stacks, a_task_that_runs_over_its_stack_is_named_before_the_process_dies, .timeout = 60)
 {
+        skip_guards_in_emulator();
         char text[2048], fn[32];
         int status = child(overflows, text, sizeof(text));
         cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV, "status %#x: %s", status,

@@ -223,6 +223,7 @@ static int asks(void *arg)
 
 Test(suspend_blocking, both_work_in_the_child_of_a_fork, .timeout = 60)
 {
+        skip_threads_after_fork_in_emulator();
         weft_pool *pool = begin(1);
         int fd[2];
         cr_assert_eq(pipe(fd), 0);
