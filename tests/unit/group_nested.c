@@ -7,6 +7,19 @@
 
 #include "context/memory.h"
 
+/* Pools on 1, 2 and 4 workers, and one whose tasks go on on any of them. */
+enum { KINDS = 4 };
+
+static weft_pool *begin_kind(int kind)
+{
+        weft_pool *pool = NULL;
+        weft_pool_options o = {.size = sizeof(o),
+                               .workers = kind < 3 ? 1u << kind : 4,
+                               .flags = kind < 3 ? 0 : WEFT_MIGRATE};
+        cr_assert_eq(weft_pool_create(&pool, &o), 0);
+        return pool;
+}
+
 static int never(void *arg)
 {
         (void)arg;
@@ -78,9 +91,9 @@ static int branch(void *arg)
 
 Test(group_nested, three_deep_all_are_told, .timeout = 60)
 {
-        for (unsigned workers = 1; workers <= 4; workers *= 2) {
+        for (int kind = 0; kind < KINDS; kind++) {
                 for (int how = 0; how < 2; how++) {
-                        weft_pool *pool = begin(workers);
+                        weft_pool *pool = begin_kind(kind);
                         struct seen seen;
                         struct level top = {&seen, 3};
                         weft_group g;
@@ -118,8 +131,8 @@ static int fail_below(void *arg)
 
 Test(group_nested, an_error_goes_up_and_the_cancellation_down, .timeout = 30)
 {
-        for (unsigned workers = 1; workers <= 4; workers *= 2) {
-                weft_pool *pool = begin(workers);
+        for (int kind = 0; kind < KINDS; kind++) {
+                weft_pool *pool = begin_kind(kind);
                 struct seen seen;
                 struct level two = {&seen, 2};
                 weft_group g;
@@ -165,8 +178,8 @@ static int cancel_task(void *task)
 Test(group_nested, a_chain_of_a_thousand_from_outside_and_from_a_small_stack, .timeout = 60)
 {
         enum { DEPTH = 1000 };
-        for (unsigned workers = 1; workers <= 4; workers *= 2) {
-                weft_pool *pool = begin(workers), *small = NULL;
+        for (int kind = 0; kind < KINDS; kind++) {
+                weft_pool *pool = begin_kind(kind), *small = NULL;
                 weft_pool_options o = {
                     .size = sizeof(o), .workers = 1, .stack_size = (size_t)64 * 1024};
 
@@ -215,8 +228,8 @@ static int open_three(void *arg)
 
 Test(group_nested, a_task_that_does_not_look_has_its_groups_told, .timeout = 30)
 {
-        for (unsigned workers = 1; workers <= 4; workers *= 2) {
-                weft_pool *pool = begin(workers);
+        for (int kind = 0; kind < KINDS; kind++) {
+                weft_pool *pool = begin_kind(kind);
                 struct seen seen;
                 seen_init(&seen);
                 weft_task *t = spawn(pool, open_three, &seen);
@@ -266,9 +279,9 @@ static int leave_early(void *arg)
 
 Test(group_nested, left_early_by_an_error_it_joins, .timeout = 30)
 {
-        for (unsigned workers = 1; workers <= 4; workers *= 2) {
+        for (int kind = 0; kind < KINDS; kind++) {
                 for (int cancels = 0; cancels < 2; cancels++) {
-                        weft_pool *pool = begin(workers);
+                        weft_pool *pool = begin_kind(kind);
                         struct seen seen;
 
                         seen_init(&seen);
@@ -298,8 +311,8 @@ static int open_and_end(void *arg)
 
 Test(group_nested, an_owner_that_ended_leaves_the_group_alone, .timeout = 30)
 {
-        for (unsigned workers = 1; workers <= 4; workers *= 2) {
-                weft_pool *pool = begin(workers);
+        for (int kind = 0; kind < KINDS; kind++) {
+                weft_pool *pool = begin_kind(kind);
                 struct seen seen;
                 weft_group *g = malloc(sizeof(*g));
 
@@ -440,8 +453,8 @@ static int open_when_cancelled(void *arg)
 
 Test(group_nested, a_cancelled_task_opens_none_but_in_a_shield, .timeout = 30)
 {
-        for (unsigned workers = 1; workers <= 4; workers *= 2) {
-                weft_pool *pool = begin(workers);
+        for (int kind = 0; kind < KINDS; kind++) {
+                weft_pool *pool = begin_kind(kind);
                 struct seen seen;
                 seen_init(&seen);
                 cr_assert_eq(join(spawn(pool, open_when_cancelled, &seen)), 0);
@@ -519,9 +532,9 @@ static int open_abroad(void *arg)
 /* The tasks of the other pool are told by the one that has opened their group. */
 Test(group_nested, a_pool_that_is_cancelled_reaches_what_its_tasks_have_in_others, .timeout = 30)
 {
-        for (unsigned workers = 1; workers <= 4; workers *= 2) {
+        for (int kind = 0; kind < KINDS; kind++) {
                 for (int how = 0; how < 2; how++) {
-                        weft_pool *pool = begin(workers);
+                        weft_pool *pool = begin_kind(kind);
                         struct abroad a = {.other = begin(1), .waits = how};
 
                         seen_init(&a.seen);
@@ -683,8 +696,8 @@ static int open_again_and_again(void *arg)
 Test(group_nested, cancel_against_the_last_to_leave, .timeout = 60)
 {
         enum { ROUNDS = SLOW_BUILD ? 100 : 1500 };
-        for (unsigned workers = 1; workers <= 4; workers *= 2) {
-                weft_pool *pool = begin(workers);
+        for (int kind = 0; kind < KINDS; kind++) {
+                weft_pool *pool = begin_kind(kind);
                 for (int round = 0; round < ROUNDS; round++) {
                         struct seen seen;
                         seen_init(&seen);
@@ -738,8 +751,8 @@ static int open_shared(void *arg)
 Test(group_nested, changing_hands_against_cancel_and_end, .timeout = 60)
 {
         enum { ROUNDS = SLOW_BUILD ? 100 : 1500 };
-        for (unsigned workers = 1; workers <= 4; workers *= 2) {
-                weft_pool *pool = begin(workers);
+        for (int kind = 0; kind < KINDS; kind++) {
+                weft_pool *pool = begin_kind(kind);
                 for (int round = 0; round < ROUNDS; round++) {
                         struct shared *s = calloc(1, sizeof(*s));
                         cr_assert_eq(weft_group_init(&s->group, pool), 0);

@@ -273,6 +273,29 @@ Test(group_until, results_of_a_pool_that_is_cancelled, .timeout = 30)
         finish(pool);
 }
 
+/* A task that came too late for its deadline has ended all the same: with an error. */
+Test(group_until, results_of_tasks_whose_deadline_has_passed, .timeout = 30)
+{
+        const weft_group_until until[] = {WEFT_ALL_DONE, WEFT_FIRST_DONE, WEFT_FIRST_SUCCESS};
+        weft_pool *pool = begin(1);
+        for (int i = 0; i < 3; i++) {
+                int late = 1, result = 1;
+                weft_group g;
+
+                cr_assert_eq(weft_group_init_until(&g, pool, until[i]), 0);
+                WEFT_DEADLINE (weft_now()) {
+                        cr_assert_eq(weft_group_spawn_into(&g, &late, give, V(1)), 0);
+                }
+                cr_assert_eq(weft_group_wait(&g, WEFT_FOREVER), -ETIMEDOUT);
+                cr_assert_eq(late, -ETIMEDOUT);
+                int r = weft_group_spawn_into(&g, &result, give, V(2));
+                cr_assert_eq(r, until[i] == WEFT_FIRST_SUCCESS ? 0 : -ECANCELED);
+                cr_assert_eq(weft_group_wait(&g, WEFT_FOREVER), r == 0 ? 2 : -ETIMEDOUT);
+                weft_group_fini(&g);
+        }
+        finish(pool);
+}
+
 /* ---- no memory ------------------------------------------------------------------------------- */
 
 static int fails(size_t size)

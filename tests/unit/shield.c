@@ -390,6 +390,34 @@ Test(shield, a_task_that_the_submitter_runs_is_not_in_its_block, .timeout = 30)
         finish(pool);
 }
 
+/* What a task calls on a spare thread is part of its block, and what comes there later is not. */
+static int wait_on_spare_thread(void *arg)
+{
+        (void)arg;
+        int r = weft_cancelled();
+        return r < 0 ? r : weft_sleep_until(in_ms(2));
+}
+
+static int call_blocking(void *arg)
+{
+        (void)arg;
+        WEFT_DEADLINE (weft_now()) {
+                CHECK(weft_blocking(wait_on_spare_thread, NULL) == -ETIMEDOUT);
+                WEFT_SHIELD {
+                        CHECK(weft_blocking(wait_on_spare_thread, NULL) == 0);
+                }
+                CHECK(weft_blocking(wait_on_spare_thread, NULL) == -ETIMEDOUT);
+        }
+        return 0;
+}
+
+Test(shield, goes_along_to_a_spare_thread, .timeout = 30)
+{
+        weft_pool *pool = begin(1);
+        cr_assert_eq(join(spawn(pool, call_blocking, NULL)), 0);
+        finish(pool);
+}
+
 /* ---- a pool that is cancelled ---------------------------------------------------------------- */
 
 static int wait_while_cancelled(void *arg)
