@@ -229,7 +229,8 @@ check-house:  ## the floors of the house and the tags of the atomics
 # ---- Lint ----------------------------------------------------------------------------------------
 
 C_FILES := $(wildcard include/weft/*.h context/*.[ch] pool/*.[ch] \
-             examples/*.[ch] examples/*/*.[ch] perf/*.[ch] perf/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
+             examples/*.[ch] examples/*/*.[ch] perf/*.[ch] perf/*/*.[ch] \
+             tests/*/*.[ch] tests/*/*/*.[ch])
 LINT_LIB     := $(filter context/%.c pool/%.c perf/%.c examples/%.c,$(C_FILES))
 LINT_TESTS   := $(filter-out tests/run/selftest/% tests/compile/%,$(filter tests/%.c,$(C_FILES)))
 LINT_FLAGS   := -std=gnu11 -D_GNU_SOURCE= -Iinclude -I.
