@@ -177,6 +177,11 @@ $(foreach d,$(EXAMPLE_DIRS),$(eval $(call example_of_directory,$(d))))
 $(B)/obj/examples/%.c.o: examples/%.c $(B)/flags
 	$(compile) $(COMMON) $< -o $@
 
+# The server on thread-locals, with which its test must find fault.
+$(B)/examples/server-thread-local: $(wildcard examples/server/*.[ch]) $(B)/libweft.a $(B)/flags
+	$(link) $(COMMON) -include examples/server/thread_local.h $(filter %.c,$^) $(B)/libweft.a \
+	    $(EXAMPLE_DIR_LIBS) $(LIBS) -lm -o $@
+
 .PHONY: examples example-server-test
 examples:  ## the programs of examples/, into build/examples
 	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_examples)'
@@ -184,7 +189,7 @@ examples:  ## the programs of examples/, into build/examples
 
 example-server-test:  ## examples/server against real clients
 	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_examples) $(DEPS_server_test)'
-	@+$(submake) $(B)/examples/server
+	@+$(submake) $(B)/examples/server $(B)/examples/server-thread-local
 	examples/server/test
 
 $(B)/run.o: tests/run/run.c $(B)/flags
@@ -332,7 +337,7 @@ DEPS_build    := gcc libc6-dev $(if $(filter 1,$(JEMALLOC)),libjemalloc-dev)
 DEPS_check    := g++ clang libblocksruntime-dev libcriterion-dev pkg-config jq libxml2-utils
 DEPS_compare  := libsqlite3-dev libjansson-dev libxxhash-dev
 DEPS_examples := libsqlite3-dev libhttp-parser-dev
-DEPS_server_test := curl wrk
+DEPS_server_test := curl sqlite3 wrk
 DEPS_perf     := libjansson-dev
 DEPS_count    := valgrind
 DEPS_lint     := clang-format clang-tidy cppcheck
