@@ -30,6 +30,19 @@ static int give_late(void *arg)
         return late->result;
 }
 
+/* The same at once, and counts itself. */
+struct counted {
+        atomic_int count;
+        int result;
+};
+
+static int give_counted(void *arg)
+{
+        struct counted *counted = arg;
+        atomic_fetch_add(&counted->count, 1);
+        return counted->result;
+}
+
 /* ---- the first to finish --------------------------------------------------------------------- */
 
 Test(group_until, first_done_is_whoever_ends_first_with_whatever_result, .timeout = 30)
@@ -63,12 +76,14 @@ Test(group_until, what_comes_after_the_first_does_not_count, .timeout = 30)
         for (int i = 0; i < 3; i++) {
                 weft_pool *pool = begin(1);
                 struct late late = {.result = after[i]};
+                struct counted first = {.result = 3};
                 weft_group g;
 
                 weft_event_init(&late.event);
                 cr_assert_eq(weft_group_init_until(&g, pool, WEFT_FIRST_DONE), 0);
                 cr_assert_eq(weft_group_spawn(&g, give_late, &late), 0);
-                cr_assert_eq(weft_group_spawn(&g, give, V(3)), 0);
+                cr_assert_eq(weft_group_spawn(&g, give_counted, &first), 0);
+                cr_assert(reaches(&first.count, 1));
                 cr_assert_eq(weft_group_wait(&g, in_ms(20)), -ETIMEDOUT, "it joins the other");
                 weft_event_set(&late.event);
                 cr_assert_eq(weft_group_wait(&g, WEFT_FOREVER), 3);
@@ -84,6 +99,7 @@ Test(group_until, first_success_is_the_first_that_is_no_error, .timeout = 30)
         for (unsigned workers = 1; workers <= 4; workers *= 2) {
                 weft_pool *pool = begin(workers);
                 struct late late = {.result = 5};
+                struct counted fails = {.result = -EIO};
                 weft_group g;
                 atomic_int cancelled = 0;
                 int error[2] = {1, 1};
@@ -93,7 +109,8 @@ Test(group_until, first_success_is_the_first_that_is_no_error, .timeout = 30)
                 cr_assert_eq(weft_group_spawn(&g, sleep_long, &cancelled), 0);
                 cr_assert_eq(weft_group_spawn(&g, give_late, &late), 0);
                 for (int i = 0; i < 2; i++)
-                        cr_assert_eq(weft_group_spawn_into(&g, &error[i], give, V(-EIO)), 0);
+                        cr_assert_eq(weft_group_spawn_into(&g, &error[i], give_counted, &fails), 0);
+                cr_assert(reaches(&fails.count, 2));
                 cr_assert_eq(weft_group_wait(&g, in_ms(20)), -ETIMEDOUT);
                 cr_assert_eq(atomic_load(&cancelled), 0, "an error cancels nobody");
                 weft_event_set(&late.event);
@@ -147,14 +164,15 @@ Test(group_until, cancelled_before_anybody_has_decided, .timeout = 30)
         for (int i = 0; i < 3; i++) {
                 weft_pool *pool = begin(1);
                 weft_group g;
+                struct counted fails = {.result = -EIO};
                 atomic_int cancelled = 0;
                 int error = 1;
 
                 cr_assert_eq(weft_group_init_until(&g, pool, until[i]), 0);
                 cr_assert_eq(weft_group_spawn(&g, sleep_long, &cancelled), 0);
                 if (until[i] == WEFT_FIRST_SUCCESS) {
-                        cr_assert_eq(weft_group_spawn_into(&g, &error, give, V(-EIO)), 0);
-                        cr_assert_eq(weft_group_wait(&g, in_ms(10)), -ETIMEDOUT);
+                        cr_assert_eq(weft_group_spawn_into(&g, &error, give_counted, &fails), 0);
+                        cr_assert(reaches(&fails.count, 1));
                 }
                 cr_assert_eq(weft_group_cancel(&g), 0);
                 cr_assert_eq(weft_group_wait(&g, WEFT_FOREVER), -ECANCELED);
