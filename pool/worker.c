@@ -139,8 +139,10 @@ static weft_task *from_others(weft__worker *w)
 static weft_task *next_task(weft__worker *w)
 {
         weft_task *task = NULL;
-        if (++w->tick % FAIR == 0) {
-                task = w->tick % 2 ? from_injector(w) : weft__deque_steal(&w->deque);
+        w->tick++;
+        /* A count of its own: of the ticks it may be that only even ones come here. */
+        if (++w->takes % FAIR == 0) {
+                task = w->takes % 2 ? from_injector(w) : weft__deque_steal(&w->deque);
                 if (task)
                         return task;
         }

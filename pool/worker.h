@@ -54,6 +54,7 @@ struct weft__worker {
         unsigned spares;
         weft__fiber *first_ready, *last_ready; /* to be resumed, in this order */
         unsigned tick;
+        unsigned takes; /* times that it looked for a task in a queue */
         unsigned random;
         bool fiber_was_last; /* what the loop took last: a fiber that was ready, or a task */
 

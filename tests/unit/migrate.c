@@ -261,3 +261,27 @@ Test(migrate, one_task_is_cancelled_while_it_is_parked, .timeout = 60)
         }
         weft_pool_destroy(pool);
 }
+
+/* ---- order ----------------------------------------------------------------------------------- */
+
+static int yields_until(void *count)
+{
+        while (atomic_load((atomic_int *)count) == 0)
+                CHECK(weft_yield() == 0);
+        return 0;
+}
+
+/* A task that yields is in the same queues as those that have not begun. */
+Test(migrate, those_from_outside_have_their_turn_beside_a_task_that_yields, .timeout = 60)
+{
+        for (int yielders = 1; yielders <= 3; yielders++) {
+                weft_pool *pool = migrating_pool(1);
+                atomic_int count = 0;
+                for (int i = 0; i < yielders; i++)
+                        cr_assert_eq(weft_submit(pool, yields_until, &count), 0);
+                usleep(5000);
+                cr_assert_eq(weft_submit(pool, count_up, &count), 0);
+                cr_assert(reaches(&count, 1), "it starved beside %d", yielders);
+                finish(pool);
+        }
+}
