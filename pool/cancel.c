@@ -126,9 +126,13 @@ static void end_unrun(weft_task *task)
         struct weft__counts *counts = weft__counts_self(pool, &shared);
         if (visits)
                 weft__pool_enter(pool);
+        bool waited = weft__task_is(task, WEFT__DELAYED) && weft__delay_remove(task);
         weft__count(&counts->started, shared);
-        weft__room_freed(pool);
+        if (!waited)
+                weft__room_freed(pool);
         weft__task_tell(task, weft__task_run(task, -ECANCELED));
+        if (waited)
+                weft_task_unref(task);
         weft__count(&counts->cancelled, shared);
         weft__pool_check_drained(pool);
         if (visits)

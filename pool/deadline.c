@@ -48,8 +48,7 @@ int64_t weft_deadline(void)
 
 bool weft__deadline_late(const weft_task *task)
 {
-        /* relaxed: these flags are there from the beginning, or not */
-        if (atomic_load_explicit(&task->state, memory_order_relaxed) & (WEFT__JOB | WEFT__CALLBACK))
+        if (weft__task_is(task, WEFT__JOB | WEFT__CALLBACK))
                 return false;
         int64_t bound = deadline_of(weft__context_get(task->context, &weft__deadline_var));
         return bound != WEFT_FOREVER && bound <= weft_now();

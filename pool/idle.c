@@ -18,6 +18,8 @@
  *
  * Pairings
  *  I1  notify: work, full fence, state <-> sleep, found: state, full fence, work
+ *  H1  hurry, hand_over: due_at or kept_until, full fence, the other <-> sleep: kept_until, full
+ *      fence, due_at: a task that is due earlier is slept for, or wakes the keeper
  *  I2  wake: parker (release) -> sleep: parker (acquire): why it was woken
  */
 #include <sched.h>
@@ -85,6 +87,45 @@ void weft__idle_wake(weft__worker *w)
                 wake(w);
 }
 
+void weft__idle_hurry(weft_pool *pool, int64_t when)
+{
+        weft__fence(); /* H1 <-> sleep */
+        /* relaxed: after the fence */
+        if (state_of(pool) < SLEEPING ||
+            when >= atomic_load_explicit(&pool->idle.kept_until, memory_order_relaxed))
+                return;
+        weft__lock_take(&pool->idle.lock);
+        weft__worker *w = pool->idle.keeper ? pool->idle.keeper : pool->idle.asleep;
+        weft__lock_give(&pool->idle.lock);
+        if (w)
+                weft__idle_wake(w);
+}
+
+/* By the keeper. */
+static void keep_until(weft_pool *pool, int64_t until)
+{
+        /* relaxed: H1's fence is the caller's, where it matters */
+        atomic_store_explicit(&pool->idle.kept_until, until, memory_order_relaxed);
+}
+
+/* The keeper has something else to do: one that sleeps takes its place, if any task waits for its
+ * time. (Whoever is awake will look before it sleeps.) */
+static void hand_over(weft__worker *w)
+{
+        weft_pool *pool = w->pool;
+        weft__lock_take(&pool->idle.lock);
+        pool->idle.keeper = NULL;
+        w->keeps = false;
+        keep_until(pool, WEFT_FOREVER);
+        weft__worker *other = pool->idle.asleep;
+        weft__lock_give(&pool->idle.lock);
+        if (!other)
+                return;
+        weft__fence(); /* H1 <-> hurry */
+        if (weft__delay_first(pool) != WEFT_FOREVER)
+                weft__idle_wake(other);
+}
+
 void weft__idle_wake_all(weft_pool *pool)
 {
         weft__fence(); /* I1 <-> sleep, for the flags that the caller has set */
@@ -113,8 +154,10 @@ static bool has_tasks(weft_pool *pool)
         return false;
 }
 
-void weft__idle_found(weft__worker *w)
+static __attribute__((noinline)) void found(weft__worker *w)
 {
+        if (w->keeps)
+                hand_over(w);
         if (!w->searching)
                 return;
         w->searching = false;
@@ -125,6 +168,12 @@ void weft__idle_found(weft__worker *w)
         weft__fence(); /* I1 <-> notify */
         if (has_tasks(w->pool))
                 wake_one(w->pool);
+}
+
+void weft__idle_found(weft__worker *w)
+{
+        if (w->searching || w->keeps)
+                found(w);
 }
 
 /* After I1's fence: is there anything that this worker should stay awake for? */
@@ -153,6 +202,8 @@ static void get_up(weft__worker *w)
                 w->listed = false;
                 atomic_fetch_sub_explicit(&pool->idle.state, SLEEPING, memory_order_seq_cst);
         }
+        if (w->keeps)
+                keep_until(pool, INT64_MIN);
         weft__lock_give(&pool->idle.lock);
         /* relaxed: a late wake of a worker that is awake does nothing */
         atomic_store_explicit(&w->parker, WEFT__AWAKE, memory_order_relaxed);
@@ -174,9 +225,20 @@ void weft__idle_sleep(weft__worker *w, int64_t deadline)
                                   (unsigned)SLEEPING - (w->searching ? SEARCHING : 0),
                                   memory_order_seq_cst);
         w->searching = false;
+        if (!pool->idle.keeper) {
+                pool->idle.keeper = w;
+                w->keeps = true;
+        }
+        if (w->keeps)
+                keep_until(pool, WEFT_FOREVER);
         weft__lock_give(&pool->idle.lock);
 
-        weft__fence(); /* I1 <-> notify, P2 <-> unpark */
+        weft__fence(); /* I1 <-> notify, P2 <-> unpark, H1 <-> hurry */
+        if (w->keeps) {
+                int64_t first = weft__delay_first(pool);
+                deadline = first < deadline ? first : deadline;
+                keep_until(pool, deadline);
+        }
         if (sees_work(w)) {
                 get_up(w);
                 sched_yield(); /* what we saw may belong to a thread that was interrupted */

@@ -131,6 +131,7 @@ static int init_worker(weft_pool *pool, unsigned index)
         w->index = index;
         w->random = index * 2654435761u + 1;
         atomic_init(&w->timers.due_at, WEFT_FOREVER);
+        atomic_init(&w->delays.due_at, WEFT_FOREVER);
         w->spare = weft__park_loop_fiber(w); /* the one it begins on */
         if (!w->spare)
                 return -ENOMEM;
@@ -165,6 +166,7 @@ int weft_pool_create(weft_pool **ret, const weft_pool_options *options)
         pool->hook_arg = o.hook_arg;
         snprintf(pool->name, sizeof(pool->name), "%s", o.name ? o.name : "weft");
         weft__injector_init(&pool->injector);
+        atomic_init(&pool->idle.kept_until, WEFT_FOREVER);
         weft__overflow_watch();
 
         for (unsigned i = 0; r == 0 && i < workers; i++)
@@ -295,6 +297,7 @@ static void close_pool(weft_pool *pool, weft_shutdown how)
         weft__lock_take(&pool->room.lock);
         weft__waitlist_wake_all(&pool->room.waiters); /* they find the pool closed */
         weft__lock_give(&pool->room.lock);
+        weft__delay_expel(pool, how == WEFT_CANCEL);
         if (how == WEFT_CANCEL)
                 weft__park_cancel(pool);
         weft__pool_check_drained(pool);

@@ -89,33 +89,46 @@ void weft__room_freed(weft_pool *pool)
 /* ---- admission ---- */
 
 /* Take back a task that was counted in. */
-static void refuse(weft_pool *pool)
+static void refuse(weft_pool *pool, bool room)
 {
         bool shared;
         struct weft__counts *counts = weft__counts_self(pool, &shared);
         weft__count(&counts->refused, shared);
-        weft__room_freed(pool);
+        if (room)
+                weft__room_freed(pool);
         weft__pool_check_drained(pool);
 }
 
-/* Count one task in: 0, RUN_HERE, or an error with nothing counted. */
-static int admit(weft_pool *pool)
+/* Count one task in, which has taken room or not: 0, or -ESHUTDOWN with nothing counted. */
+static int count_in(weft_pool *pool, bool room)
 {
         bool shared;
         struct weft__counts *counts = weft__counts_self(pool, &shared);
+        weft__count(&counts->submitted, shared);
+        if (!atomic_load_explicit(&pool->closed, memory_order_seq_cst)) /* S1 <-> shutdown */
+                return 0;
+        refuse(pool, room);
+        return -ESHUTDOWN;
+}
+
+/* Admit one task: 0, RUN_HERE, or an error with nothing counted. */
+static int admit(weft_pool *pool)
+{
         int r = 0;
         if (pool->generation != weft__fork_generation())
                 return -EOWNERDEAD;
         if (pool->max_queued) {
-                r = room_take(pool, !shared);
+                r = room_take(pool, weft_pool_current() == pool);
                 if (r < 0)
                         return r;
         }
-        weft__count(&counts->submitted, shared);
-        if (!atomic_load_explicit(&pool->closed, memory_order_seq_cst)) /* S1 <-> shutdown */
-                return r;
-        refuse(pool);
-        return -ESHUTDOWN;
+        int counted = count_in(pool, true);
+        return counted < 0 ? counted : r;
+}
+
+int weft__admit_delayed(weft_pool *pool)
+{
+        return pool->generation != weft__fork_generation() ? -EOWNERDEAD : count_in(pool, false);
 }
 
 void weft__enqueue(weft_pool *pool, weft_task *task)
@@ -175,7 +188,7 @@ int weft__submit(weft_pool *pool, const struct weft__closure *closure, struct we
         task->pool = pool;
         task->context = weft_context_capture();
         if (group && !weft__group_join(group, task, closure->ret_result)) {
-                refuse(pool);
+                refuse(pool, true);
                 weft_context_unref(task->context);
                 weft__task_free(task);
                 return -ECANCELED;

@@ -14,6 +14,10 @@ struct weft__group;
 int weft__submit(weft_pool *pool, const struct weft__closure *closure, struct weft__group *group,
                  weft_task **ret);
 
+/* Admit a task that is not queued before its time, and takes no room until then: 0, -EOWNERDEAD,
+ * -ESHUTDOWN. */
+int weft__admit_delayed(weft_pool *pool);
+
 /* Count a task that nobody knows of yet into its group; false if that is cancelled. ret_result is
  * the closure's. */
 bool weft__group_join(struct weft__group *group, weft_task *task, int *ret_result);

@@ -42,11 +42,13 @@ enum weft__state {
         WEFT__CANCEL = 4,
         WEFT__ATTENDED = 8,
         WEFT__HANDLE = 16,
-        WEFT__HEAP_ARGS = 32, /* the closure's arguments are an allocation of their own */
-        WEFT__CALLBACK = 64,  /* made by weft_task_on_done() */
-        WEFT__JOB = 128,      /* forked by a task that has started: it is never cancelled unrun */
-        WEFT__RESULT = 256,   /* the result is to be stored: weft_group_spawn_into() */
-        WEFT__READY = 0x8000, /* in a queue to be resumed, see park.c */
+        WEFT__HEAP_ARGS = 32,  /* the closure's arguments are an allocation of their own */
+        WEFT__CALLBACK = 64,   /* made by weft_task_on_done() */
+        WEFT__JOB = 128,       /* forked by a task that has started: it is never cancelled unrun */
+        WEFT__RESULT = 256,    /* the result is to be stored: weft_group_spawn_into() */
+        WEFT__DELAYED = 512,   /* of timer.h: see delay.h */
+        WEFT__PERIODIC = 1024, /* one of those that start again */
+        WEFT__READY = 0x8000,  /* in a queue to be resumed, see park.c */
 };
 
 enum { WEFT__INLINE_ARGS = 48 };
@@ -66,13 +68,18 @@ struct weft_task {
         int result; /* once ENDED */
         weft__lock lock;
 
-        weft__waitlist waiters;               /* under lock */
-        weft_task *first_callback;            /* under lock; linked by group_next */
-        weft_task *last_callback;             /* under lock */
-        struct weft__group *group;            /* NULL: none */
-        weft_task *group_next, *group_before; /* under the group's lock; group_next of a callback:
-                                                 the one to be started after it, or NULL */
-        _Atomic(struct weft__fiber *) fiber;  /* that it runs on, once it has begun to wait */
+        weft__waitlist waiters;    /* under lock */
+        weft_task *first_callback; /* under lock; linked by group_next */
+        weft_task *last_callback;  /* under lock */
+        struct weft__group *group; /* NULL: none */
+        union {
+                struct { /* under the group's lock; group_next of a callback: the one to be started
+                            after it, or NULL */
+                        weft_task *group_next, *group_before;
+                };
+                int64_t period; /* ns; PERIODIC */
+        };
+        _Atomic(struct weft__fiber *) fiber; /* that it runs on, once it has begun to wait */
 
         struct weft__group *opened; /* under lock: the groups that it owns, see group.h */
         unsigned born;              /* weft__fork_generation() when it was made */
@@ -80,6 +87,10 @@ struct weft_task {
                 _Alignas(16) char args[WEFT__INLINE_ARGS];
                 size_t args_size; /* HEAP_ARGS */
                 int *ret_result;  /* RESULT */
+                struct {          /* DELAYED: under the lock of the heap, see delay.h */
+                        weft__timer timer;
+                        struct weft__worker *home;
+                } delay;
         };
 } __attribute__((aligned(WEFT__CACHE_LINE)));
 
@@ -112,20 +123,17 @@ bool weft__task_claim(weft_task *task);
  * reference. The task may be gone afterwards. */
 void weft__task_end(weft_task *task, int result);
 
-/* Whether it was made by weft_fork(): its task counts on it. */
-static inline bool weft__task_is_job(const weft_task *task)
+/* Whether it has one of the flags that a task has from the beginning, or not at all. */
+static inline bool weft__task_is(const weft_task *task, unsigned flags)
 {
-        /* relaxed: JOB is there from the beginning, or not */
-        return atomic_load_explicit(&task->state, memory_order_relaxed) & WEFT__JOB;
+        /* relaxed: see above */
+        return atomic_load_explicit(&task->state, memory_order_relaxed) & flags;
 }
 
 /* The callback that is due when this one is started, or NULL. */
 static inline weft_task *weft__task_then(const weft_task *task)
 {
-        /* relaxed: CALLBACK is there from the beginning, or not */
-        return atomic_load_explicit(&task->state, memory_order_relaxed) & WEFT__CALLBACK
-                   ? task->group_next
-                   : NULL;
+        return weft__task_is(task, WEFT__CALLBACK) ? task->group_next : NULL;
 }
 
 /* The same, for one with a HANDLE that stays in its queue, with the queue's reference. */

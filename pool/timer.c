@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The pairing heap (see timer.h). The pairing runs in a loop, so that a million timers need no
+ * The heap of timers (see timer.h). The pairing runs in a loop, so that a million timers need no
  * stack.
  */
 #include "timer.h"
@@ -46,11 +46,47 @@ static weft__timer *pair(weft__timer *first)
         return root;
 }
 
+/* Put a tree into place k, or melded with what is there into the next one. */
+static void carry(weft__timers *heap, weft__timer *tree, unsigned k)
+{
+        while (heap->used >> k & 1 && k < WEFT__TIMER_TREES - 1) {
+                tree = meld(tree, heap->tree[k]);
+                heap->used &= ~(UINT64_C(1) << k++);
+        }
+        heap->tree[k] = heap->used >> k & 1 ? meld(tree, heap->tree[k]) : tree;
+        heap->used |= UINT64_C(1) << k;
+}
+
+/* Look for the first of all. */
+static void find_root(weft__timers *heap)
+{
+        heap->root = NULL;
+        for (uint64_t used = heap->used; used; used &= used - 1) {
+                weft__timer *t = heap->tree[__builtin_ctzll(used)];
+                if (!heap->root || t->deadline < heap->root->deadline)
+                        heap->root = t;
+        }
+}
+
+/* The tree whose root is taken out is what is left of it; none if nothing is. */
+static void replace(weft__timers *heap, const weft__timer *root, weft__timer *left)
+{
+        uint64_t used = heap->used;
+        while (heap->tree[__builtin_ctzll(used)] != root)
+                used &= used - 1;
+        unsigned k = (unsigned)__builtin_ctzll(used);
+        heap->tree[k] = left;
+        if (!left)
+                heap->used &= ~(UINT64_C(1) << k);
+}
+
 void weft__timers_add(weft__timers *heap, weft__timer *timer)
 {
         timer->child = timer->sibling = timer->before = NULL;
         timer->set = true;
-        heap->root = meld(heap->root, timer);
+        carry(heap, timer, 0);
+        if (!heap->root || timer->deadline < heap->root->deadline)
+                heap->root = timer;
 }
 
 void weft__timers_remove(weft__timers *heap, weft__timer *timer)
@@ -59,15 +95,18 @@ void weft__timers_remove(weft__timers *heap, weft__timer *timer)
                 return;
         timer->set = false;
         weft__timer *below = pair(timer->child);
-        if (heap->root == timer) {
-                heap->root = below;
-                return;
+        if (!timer->before) {
+                replace(heap, timer, below);
+        } else {
+                if (timer->before->child == timer)
+                        timer->before->child = timer->sibling;
+                else
+                        timer->before->sibling = timer->sibling;
+                if (timer->sibling)
+                        timer->sibling->before = timer->before;
+                if (below)
+                        carry(heap, below, 0);
         }
-        if (timer->before->child == timer)
-                timer->before->child = timer->sibling;
-        else
-                timer->before->sibling = timer->sibling;
-        if (timer->sibling)
-                timer->sibling->before = timer->before;
-        heap->root = meld(heap->root, below);
+        if (heap->root == timer)
+                find_root(heap);
 }

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * Timers of one worker: a pairing heap of deadlines, threaded through the timers themselves, so
- * that setting one cannot fail. Adding is O(1), removing the first or any other O(log n) amortised.
- * Owned by one thread, with no synchronisation.
+ * Timers: a forest of pairing heaps, threaded through the timers themselves, so that setting one
+ * cannot fail. Guarded by its owner's lock.
  *
- * Fredman, Sedgewick, Sleator and Tarjan, "The Pairing Heap" (1986).
+ * A timer that is added meets a tree for each time that the number of those added can be halved, as
+ * a carry runs through a binary number: one meld on average, and no node ever has so many children
+ * that taking out the first of a million holds up the rest. Removing any timer is O(log n)
+ * amortised.
+ *
+ * Fredman, Sedgewick, Sleator and Tarjan, "The Pairing Heap" (1986), which calls this the auxiliary
+ * two-pass method when it has one tree besides; the carry is that of Vuillemin's binomial queues.
  */
 #ifndef WEFT_POOL_TIMER_H
 #define WEFT_POOL_TIMER_H
@@ -19,12 +24,16 @@ struct weft__timer {
         bool set;             /* whether it is in the heap */
         weft__timer *child;   /* the first of those that are due later */
         weft__timer *sibling; /* the next child of the same parent */
-        weft__timer *before;  /* the previous sibling, or the parent; NULL for the root */
+        weft__timer *before;  /* the previous sibling, or the parent; NULL for the root of a tree */
 };
 
-/* NULL is the empty heap; the root is the first to be due. */
+enum { WEFT__TIMER_TREES = 40 };
+
+/* Zeroes are the empty heap. */
 typedef struct weft__timers {
-        weft__timer *root;
+        weft__timer *root;                    /* the first to be due, of all; NULL: there is none */
+        uint64_t used;                        /* bit k: there is a tree[k] */
+        weft__timer *tree[WEFT__TIMER_TREES]; /* tree[k] came of about 2^k timers */
 } weft__timers;
 
 void weft__timers_add(weft__timers *heap, weft__timer *timer);

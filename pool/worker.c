@@ -177,10 +177,55 @@ static bool was_parked(weft_task *task)
         return true;
 }
 
+/* Why a task that is about to start is not run: its result then, else 0. */
+static inline int not_to_run(const weft_pool *pool, const weft_task *task)
+{
+        /* relaxed: a task that is started just before the cancellation is one that runs */
+        if (atomic_load_explicit(&pool->cancelling, memory_order_relaxed) &&
+            !weft__task_is(task, WEFT__JOB))
+                return -ECANCELED;
+        return weft__deadline_missed(task) ? -ETIMEDOUT : 0;
+}
+
+/* Run it on the worker's fiber, which may be another worker's afterwards; its result. */
+static inline int call(weft__fiber *fiber, weft_task *task, int unrun)
+{
+        fiber->task = task;
+        fiber->shielded = false;
+        fiber->jobs = fiber->oldest_private = NULL;
+        int result = weft__task_run(task, unrun);
+        if (weft__worker_self() != fiber->home)
+                _exit(result < 0); /* the task has forked, and this is the child */
+        return result;
+}
+
+/* The end of a task may cancel others, whose destructors may wait: the fiber has its task so long.
+ */
+static inline void called(weft__fiber *fiber, int unrun)
+{
+        fiber->task = NULL;
+        weft__worker *w = fiber->home;
+        weft__count(unrun ? &w->counts.cancelled : &w->counts.run, false);
+}
+
+static __attribute__((noinline)) void run_periodic(weft__fiber *fiber, weft_task *task)
+{
+        const weft_pool *pool = task->pool;
+        /* relaxed: as in not_to_run() */
+        bool closed = atomic_load_explicit(&pool->closed, memory_order_relaxed);
+        int unrun = closed ? -ECANCELED : not_to_run(pool, task);
+        weft_context *again = weft_context_ref(task->context);
+        int result = call(fiber, task, unrun);
+        if (!weft__delay_again(fiber->home, task, again, &result))
+                weft__task_end(task, result);
+        called(fiber, unrun);
+}
+
 /* Run a task, or go on with it. Afterwards the fiber may be another worker's. */
 static void run(weft__worker *w, weft_task *task)
 {
         weft_pool *pool = w->pool;
+        weft__fiber *fiber = w->fiber;
         if (pool->migrate && was_parked(task)) {
                 resume(w, task->parked);
                 return;
@@ -195,25 +240,21 @@ static void run(weft__worker *w, weft_task *task)
         weft_task *then = weft__task_then(task);
         if (then)
                 weft__enqueue(pool, then);
-        int unrun = 0;
-        /* relaxed: a task that is started just before the cancellation is one that runs */
-        if (atomic_load_explicit(&pool->cancelling, memory_order_relaxed) &&
-            !weft__task_is_job(task))
-                unrun = -ECANCELED;
-        else if (weft__deadline_missed(task))
-                unrun = -ETIMEDOUT;
-        weft__fiber *fiber = w->fiber;
-        fiber->task = task;
-        fiber->shielded = false;
-        fiber->jobs = fiber->oldest_private = NULL;
-        int result = weft__task_run(task, unrun);
-        w = fiber->home;
-        if (weft__worker_self() != w)
-                _exit(result < 0); /* the task has forked, and this is the child */
-        /* The end may cancel others, whose destructors may wait: the fiber still has its task. */
-        weft__task_end(task, result);
-        fiber->task = NULL;
-        weft__count(unrun ? &w->counts.cancelled : &w->counts.run, false);
+        if (weft__task_is(task, WEFT__PERIODIC)) {
+                run_periodic(fiber, task);
+                return;
+        }
+        int unrun = not_to_run(pool, task);
+        weft__task_end(task, call(fiber, task, unrun));
+        called(fiber, unrun);
+}
+
+/* Of tasks that wait for their time also some other worker's, which may be busy. */
+static void look_at_timers(weft__worker *w)
+{
+        weft__park_timers(w);
+        weft__delay_fire(w);
+        weft__delay_fire(&w->pool->worker[w->tick / FAIR % w->pool->workers]);
 }
 
 /* Do one thing that is ready: resume a fiber, or run a task; false if there is neither here. */
@@ -223,7 +264,7 @@ static bool one_turn(weft__worker *w)
         weft_task *task;
         empty_inbox(w);
         if (w->tick % FAIR == 0)
-                weft__park_timers(w);
+                look_at_timers(w);
         if (!w->fiber_was_last && (fiber = next_fiber(w))) {
                 w->fiber_was_last = true;
                 resume(w, fiber);
@@ -244,8 +285,9 @@ static bool one_turn(weft__worker *w)
 static bool has_ready(weft__worker *w)
 {
         weft__park_timers(w);
+        weft__delay_fire_all(w->pool);
         empty_inbox(w);
-        return w->first_ready != NULL;
+        return w->first_ready != NULL || weft__deque_has_some(&w->deque);
 }
 
 /* Look at the other workers' queues for a while. */

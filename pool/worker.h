@@ -22,6 +22,7 @@
 
 #include <weft/pool.h>
 
+#include "delay.h"
 #include "deque.h"
 #include "fiber.h"
 #include "injector.h"
@@ -77,9 +78,12 @@ struct weft__worker {
                     due_at; /* the first of them; WEFT_FOREVER; written under lock */
         } timers;
 
+        weft__delays delays;
+
         /* idle */
         weft__worker *next_asleep;
         bool listed;    /* among the sleeping */
+        bool keeps;     /* it is the keeper; by the owner */
         bool searching; /* counted as searching; by the owner while it is awake */
 } __attribute__((aligned(WEFT__CACHE_LINE)));
 
@@ -111,6 +115,7 @@ struct weft_pool {
         atomic_uint running;    /* workers that have started */
         atomic_uint
             visitors; /* threads from outside that use the pool without holding a task of it */
+        atomic_uint delayed; /* of timer.h, that threads outside have spawned: a count */
 
         weft__injector injector;
         weft__stacks stacks;
@@ -119,6 +124,10 @@ struct weft_pool {
                 _Alignas(WEFT__CACHE_LINE) atomic_uint state; /* sleeping << 16 | searching */
                 weft__lock lock;
                 weft__worker *asleep; /* the one that went to sleep last first */
+                weft__worker *keeper; /* that sleeps until a delayed task is due; NULL: none */
+                atomic_int_least64_t
+                    kept_until; /* until when it sleeps; INT64_MIN: it is about to look at what is
+                                   due; WEFT_FOREVER: there is none */
         } idle;
 
         struct { /* the bound on queued tasks, if there is one */
@@ -218,6 +227,10 @@ bool weft__idle_wants(weft__worker *w);
 
 /* Wake this worker if it sleeps. Any thread. */
 void weft__idle_wake(weft__worker *w);
+
+/* A task waits for a time that comes before those of the others in its heap: see to it that some
+ * worker that sleeps is awake then, if any sleeps. Any thread. */
+void weft__idle_hurry(weft_pool *pool, int64_t when);
 
 /* Wake all. Any thread. */
 void weft__idle_wake_all(weft_pool *pool);

@@ -12,6 +12,7 @@
  *   group.h    tasks that end together
  *   fork.h     fork and join, and loops in parallel
  *   suspend.h  the clock, yield and sleep, file descriptors, blocking calls
+ *   timer.h    tasks that start at a time, once or again and again
  *   sync.h     mutexes, semaphores, events and channels that park the task
  */
 #ifndef WEFT_WEFT_H
@@ -24,6 +25,7 @@
 #include <weft/group.h>
 #include <weft/suspend.h>
 #include <weft/sync.h>
+#include <weft/timer.h>
 
 #define WEFT_VERSION_MAJOR 0
 #define WEFT_VERSION_MINOR 1
