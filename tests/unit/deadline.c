@@ -570,7 +570,7 @@ Test(deadline, weft_cancelled_says_that_it_has_passed, .timeout = 30)
         weft_pool *pool = begin(1);
         int64_t soon = in_ms(SOON);
         WEFT_DEADLINE (soon) {
-                cr_assert_eq(weft_cancelled(), 0);
+                cr_assert(weft_cancelled() == 0 || weft_now() >= soon);
                 weft_task *task = spawn(pool, compute_until_told, NULL);
                 cr_assert_eq(compute_until_told(NULL), -ETIMEDOUT);
                 cr_assert_geq(weft_now(), soon);

@@ -128,6 +128,19 @@ static int await_with_deadline(void *task)
         return weft_await(task, in_ms(60000)) == -ECANCELED ? 1 : 0;
 }
 
+struct wait {
+        weft_fn *fn;
+        void *arg;
+        atomic_int begun;
+};
+
+static int wait_that_way(void *arg)
+{
+        struct wait *wait = arg;
+        atomic_store(&wait->begun, 1);
+        return wait->fn(wait->arg);
+}
+
 Test(task_cancel, one_that_waits_is_woken, .timeout = 30)
 {
         weft_pool *pool = begin(1), *other = begin(1);
@@ -139,16 +152,14 @@ Test(task_cancel, one_that_waits_is_woken, .timeout = 30)
         cr_assert_eq(weft_spawn(other, &endless, give, V(42)), 0);
         cr_assert_eq(weft_group_init(&group, other), 0);
         cr_assert_eq(weft_group_spawn(&group, nothing, NULL), 0);
-        struct {
-                weft_fn *fn;
-                void *arg;
-        } wait[] = {{await_it, endless},
-                    {sleep_long, NULL},
-                    {wait_for_group, &group},
-                    {await_with_deadline, endless}};
+        struct wait wait[] = {{await_it, endless, 0},
+                              {sleep_long, NULL, 0},
+                              {wait_for_group, &group, 0},
+                              {await_with_deadline, endless, 0}};
         for (int i = 0; i < 4; i++) {
                 weft_task *t;
-                cr_assert_eq(weft_spawn(pool, &t, wait[i].fn, wait[i].arg), 0);
+                cr_assert_eq(weft_spawn(pool, &t, wait_that_way, &wait[i]), 0);
+                cr_assert(reaches(&wait[i].begun, 1));
                 cr_assert_eq(weft_await(t, in_ms(20)), -ETIMEDOUT);
                 cr_assert_eq(weft_task_cancel(t), 0);
                 cr_assert_eq(weft_await(t, in_ms(20000)), 1, "way to wait %d", i);
