@@ -67,9 +67,7 @@ int db_open(const char *directory)
                 struct shard *s = &shards[i];
                 char path[PATH_MAX];
                 snprintf(path, sizeof(path), "%s/notes-%d.db", directory, i);
-                int r = sqlite3_open_v2(
-                    path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-                    NULL);
+                int r = sqlite3_open(path, &s->db);
                 if (!r)
                         r = sqlite3_exec(s->db, schema, NULL, NULL, NULL);
                 if (!r)
@@ -116,7 +114,8 @@ static int execute(void *arg)
         return c->result;
 }
 
-/* Commit or roll back, whatever the deadline or a cancellation have to say: this is decided. */
+/* Commit or roll back. This is decided, so nothing in it is to be called off by the deadline or a
+ * cancellation, which may be why it is done. */
 static int end(struct shard *s, const char *sql)
 {
         struct command c = {.shard = s, .sql = sql};
