@@ -12,8 +12,8 @@
 function code(tag) { return "u" substr(tag, 5, 8) }
 
 what == "responses" {
-        if ($1 == "FOREIGN") { n["foreign_responses"]++; next }
         n["responses"]++
+        if ($1 == "FOREIGN") { n["foreign_responses"]++; next }
         seen["tag-" substr($2, 4, 32)] = $1
 }
 
