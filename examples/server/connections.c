@@ -133,7 +133,9 @@ static int connection(void *fd)
         struct connection c = {.stream.fd = *(int *)fd};
         if (!enlist(&c))
                 return 0;
-        while (serve_next(&c.stream)) {
+        /* Between requests it is others' turn, or a client that never lets us wait would keep the
+         * worker. */
+        while (serve_next(&c.stream) && weft_yield() == 0) {
         }
         http_linger(&c.stream, weft_now() + SECOND);
         delist(&c);

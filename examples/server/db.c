@@ -16,8 +16,8 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <sqlite3.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +41,8 @@ static const char schema[] =
     "PRAGMA journal_mode = WAL;"
     "PRAGMA synchronous = NORMAL;" /* a power failure may take the last ones, but nothing by half */
     "CREATE TABLE IF NOT EXISTS note"
-    " (id INTEGER PRIMARY KEY, request TEXT, user TEXT, part INTEGER, text TEXT);"
+    " (id INTEGER PRIMARY KEY, request TEXT NOT NULL, user TEXT NOT NULL, part INTEGER,"
+    "  text TEXT NOT NULL);"
     "CREATE INDEX IF NOT EXISTS note_user ON note (user)";
 
 static const char insert[] = "INSERT INTO note (request, user, part, text) VALUES (?, ?, ?, ?)";

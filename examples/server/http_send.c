@@ -87,8 +87,8 @@ void http_linger(struct http_stream *stream, int64_t deadline)
 {
         shutdown(stream->fd, SHUT_WR);
         WEFT_DEADLINE (deadline) {
-                while (weft_now() < deadline &&
-                       socket_read(stream->fd, stream->in, sizeof(stream->in)) > 0) {
+                while (socket_read(stream->fd, stream->in, sizeof(stream->in)) > 0 &&
+                       weft_yield() == 0) {
                 }
         }
 }
