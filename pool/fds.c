@@ -303,7 +303,8 @@ int weft_wait_fd(int fd, short events, int64_t deadline)
 
 int weft_close(int fd)
 {
-        int saved = errno, r = 0;
+        int saved = errno, r = 0, cancels;
+        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancels); /* close() would end us here */
         weft__lock_take(&fds.lock);
         struct watch **link = fd < 0 ? NULL : find(fd);
         if (link && *link) {
@@ -314,6 +315,7 @@ int weft_close(int fd)
         if (close(fd) < 0)
                 r = -errno;
         weft__lock_give(&fds.lock);
+        pthread_setcancelstate(cancels, NULL);
         errno = saved;
         return r;
 }

@@ -87,10 +87,14 @@ static int start_workers(weft_pool *pool, const weft_pool_options *o, unsigned *
 
 static void stop_workers(weft_pool *pool, unsigned started)
 {
+        int cancels;
         atomic_store_explicit(&pool->stop, true, memory_order_release); /* R2 -> */
         weft__idle_wake_all(pool);
+        /* A thread that is cancelled in the join would leave others waiting for it. */
+        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancels);
         for (unsigned i = 0; i < started; i++)
                 pthread_join(pool->worker[i].thread, NULL);
+        pthread_setcancelstate(cancels, NULL);
 }
 
 /* ---- memory ---- */
@@ -139,7 +143,7 @@ static int init_worker(weft_pool *pool, unsigned index)
         return 0;
 }
 
-int weft_pool_create(weft_pool **ret, const weft_pool_options *options)
+static int create(weft_pool **ret, const weft_pool_options *options)
 {
         weft_pool_options o = {0};
         int r = ret ? weft__context_usable() : -EINVAL;
@@ -183,6 +187,15 @@ int weft_pool_create(weft_pool **ret, const weft_pool_options *options)
         }
         *ret = pool;
         return 0;
+}
+
+int weft_pool_create(weft_pool **ret, const weft_pool_options *options)
+{
+        int cancels;
+        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancels); /* files are read on the way */
+        int r = create(ret, options);
+        pthread_setcancelstate(cancels, NULL);
+        return r;
 }
 
 /* ---- which pool ---- */

@@ -32,8 +32,13 @@
  * task's function returns there the child ends, as by _exit(), with 0, or 1 if the result is an
  * error.
  *
- * What a task must not do: end its thread (pthread_exit, pthread_cancel of a worker) or longjmp out
- * of its own function: undefined.
+ * What a task must not do: end its thread (pthread_exit, pthread_cancel of a worker, or of a thread
+ * that runs a task for WEFT_CALLER) or longjmp out of its own function: undefined.
+ *
+ * pthread_cancel() of another thread, one that calls the library: of all calls only weft_wait_fd()
+ * is a point of cancellation. A thread that is cancelled in any other one, in a wait too, goes on
+ * with it to its end, and ends at the next such point after it. (A thread whose cancellation is
+ * asynchronous must not call anything here.) Signals end no wait.
  */
 #ifndef WEFT_POOL_H
 #define WEFT_POOL_H
