@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * C++ exceptions in tasks that wait: between throw and catch, in a catch block and in a destructor
+ * that runs on the way. The runtime keeps what is being handled for each thread; here it has to be
+ * for each task, whoever runs in between and wherever the task goes on. Exit 0, or the line of what
+ * is not so on standard error and 1.
+ */
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <string>
+
+#include <weft/weft.h>
+
+#define CHECK(condition)                                                                           \
+        do {                                                                                       \
+                if (!(condition)) {                                                                \
+                        std::fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__,          \
+                                     #condition);                                                  \
+                        std::_Exit(1);                                                             \
+                }                                                                                  \
+        } while (0)
+
+enum { TASKS = 12, ROUNDS = 40 };
+
+static weft_var var = WEFT_VAR_INIT("var");
+
+struct failure {
+        std::string text;
+};
+
+/* In functions of their own: a task may go on on another thread. */
+static __attribute__((noinline)) int on_their_way()
+{
+        return std::uncaught_exceptions();
+}
+
+static __attribute__((noinline)) bool handles_one()
+{
+        return std::current_exception() != nullptr;
+}
+
+static void wait_a_little(intptr_t number, int round)
+{
+        switch ((number + round) % 3) {
+        case 0:
+                CHECK(weft_yield() == 0);
+                break;
+        case 1:
+                CHECK(weft_sleep_until(weft_now() + 10000 * (number % 4)) == 0);
+                break;
+        default:
+                weft_event event;
+                weft_event_init(&event);
+                CHECK(weft_event_wait(&event, weft_now() + 20000) == -ETIMEDOUT);
+        }
+}
+
+struct waits_when_it_ends {
+        intptr_t number;
+        int round, expected;
+        ~waits_when_it_ends()
+        {
+                CHECK(on_their_way() == expected);
+                wait_a_little(number, round);
+                CHECK(on_their_way() == expected);
+        }
+};
+
+static void fail(intptr_t number, int round)
+{
+        waits_when_it_ends on_the_way{number, round, 1};
+        WEFT_WITH (&var, reinterpret_cast<void *>(number)) {
+                throw failure{"task " + std::to_string(number)};
+        }
+}
+
+static int throws_and_waits(void *arg)
+{
+        intptr_t number = reinterpret_cast<intptr_t>(arg);
+        std::string expected = "task " + std::to_string(number);
+        int caught = 0;
+        for (int round = 0; round < ROUNDS; round++) {
+                try {
+                        waits_when_it_ends before{number, round, 1};
+                        fail(number, round);
+                } catch (const failure &f) {
+                        wait_a_little(number, round + 1);
+                        CHECK(f.text == expected);
+                        CHECK(on_their_way() == 0);
+                        try {
+                                wait_a_little(number, round + 2);
+                                throw;
+                        } catch (const failure &again) {
+                                wait_a_little(number, round);
+                                CHECK(&again == &f);
+                                try {
+                                        throw number;
+                                } catch (intptr_t n) {
+                                        wait_a_little(number, round);
+                                        CHECK(n == number);
+                                        caught++;
+                                }
+                                CHECK(again.text == expected);
+                        }
+                        wait_a_little(number, round + 1);
+                        CHECK(handles_one());
+                        CHECK(f.text == expected);
+                }
+                CHECK(!handles_one());
+                CHECK(weft_get(&var) == nullptr);
+                wait_a_little(number, round);
+                CHECK(!handles_one());
+        }
+        return caught;
+}
+
+static void run(unsigned workers, unsigned flags)
+{
+        weft_pool_options o = {};
+        weft_pool *pool;
+        weft_task *task[TASKS];
+        o.size = sizeof(o);
+        o.workers = workers;
+        o.flags = flags;
+        CHECK(weft_pool_create(&pool, &o) == 0);
+        for (intptr_t i = 0; i < TASKS; i++)
+                CHECK(weft_spawn(pool, &task[i], throws_and_waits, reinterpret_cast<void *>(i)) ==
+                      0);
+        for (weft_task *t : task) {
+                CHECK(weft_await(t, WEFT_FOREVER) == ROUNDS);
+                weft_task_unref(t);
+        }
+        weft_pool_destroy(pool);
+}
+
+int main()
+{
+        for (unsigned flags : {0u, static_cast<unsigned>(WEFT_MIGRATE)}) {
+                run(1, flags);
+                run(2, flags);
+                run(4, flags);
+        }
+        return 0;
+}
