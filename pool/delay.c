@@ -52,7 +52,7 @@ static void note_due(weft__delays *d)
                               memory_order_relaxed);
 }
 
-static int64_t due_at(const weft__worker *w)
+int64_t weft__delay_due_at(const weft__worker *w)
 {
         /* relaxed: a hint, or after H1's fence */
         return atomic_load_explicit(&w->delays.due_at, memory_order_relaxed);
@@ -96,41 +96,22 @@ static void enqueue_all(weft_pool *pool, weft_task **task, unsigned n)
                 weft__enqueue(pool, task[--n]);
 }
 
-bool weft__delay_fire(weft__worker *owner)
+void weft__delay_fire(weft__worker *owner)
 {
         weft__delays *d = &owner->delays;
         weft_task *due[BATCH];
         unsigned n = 0;
-        if (due_at(owner) == WEFT_FOREVER)
-                return false;
+        if (weft__delay_due_at(owner) == WEFT_FOREVER)
+                return;
         int64_t now = weft_now();
-        if (due_at(owner) > now)
-                return false;
+        if (weft__delay_due_at(owner) > now)
+                return;
         weft__lock_take(&d->lock);
         for (weft__timer *t; n < BATCH && (t = first_of(d)) && t->deadline <= now;)
                 due[n++] = take(owner->pool, d, t);
         note_due(d);
         weft__lock_give(&d->lock);
         enqueue_all(owner->pool, due, n);
-        return n > 0;
-}
-
-bool weft__delay_fire_all(weft_pool *pool)
-{
-        bool some = false;
-        for (unsigned i = 0; i < pool->workers; i++)
-                some = weft__delay_fire(&pool->worker[i]) || some;
-        return some;
-}
-
-int64_t weft__delay_first(weft_pool *pool)
-{
-        int64_t first = WEFT_FOREVER;
-        for (unsigned i = 0; i < pool->workers; i++) {
-                int64_t at = due_at(&pool->worker[i]);
-                first = at < first ? at : first;
-        }
-        return first;
 }
 
 void weft__delay_expel(weft_pool *pool, bool all)
@@ -183,7 +164,7 @@ static void begin_to_wait(weft_pool *pool, weft_task *task, int64_t when)
         bool late = too_late(pool, task);
         if (!late)
                 put(w, task, when);
-        bool first = !late && due_at(w) == when;
+        bool first = !late && weft__delay_due_at(w) == when;
         weft__lock_give(&w->delays.lock);
         if (late) {
                 weft__room_exceed(pool);
@@ -264,7 +245,7 @@ bool weft__delay_again(weft__worker *w, weft_task *task, weft_context *again, in
                 atomic_fetch_sub_explicit(&task->state, WEFT__RUNNING, memory_order_relaxed);
                 put(w, task, next);
         }
-        bool first = goes_on && due_at(w) == next;
+        bool first = goes_on && weft__delay_due_at(w) == next;
         weft__lock_give(&w->delays.lock);
         weft__lock_give(&task->lock); /* the task may be gone from here on */
         if (first)

@@ -29,15 +29,12 @@ typedef struct weft__delays {
         atomic_int_least64_t due_at; /* the first of them; WEFT_FOREVER; written under lock */
 } weft__delays;
 
-/* Queue the tasks of this worker whose time has come, some at least if there are any; whether there
- * were. By any worker of the pool. */
-bool weft__delay_fire(struct weft__worker *owner);
+/* Queue the tasks of this worker whose time has come, some at least if there are any. By any worker
+ * of the pool. */
+void weft__delay_fire(struct weft__worker *owner);
 
-/* The same for all workers of the pool. */
-bool weft__delay_fire_all(weft_pool *pool);
-
-/* When the first task of the pool is due; WEFT_FOREVER: none waits. */
-int64_t weft__delay_first(weft_pool *pool);
+/* When the first task of this worker is due; WEFT_FOREVER: none waits. */
+int64_t weft__delay_due_at(const struct weft__worker *w);
 
 /* A delayed task was claimed by one who cancels it: take it out of its heap. Whether it was there
  * still: then the heap's reference is the caller's. */

@@ -19,7 +19,7 @@
  * Pairings
  *  I1  notify: work, full fence, state <-> sleep, found: state, full fence, work
  *  H1  hurry, hand_over: due_at or kept_until, full fence, the other <-> sleep: kept_until, full
- *      fence, due_at: a task that is due earlier is slept for, or wakes the keeper
+ *      fence, due_at: a timer that is due earlier is slept for, or wakes the keeper
  *  I2  wake: parker (release) -> sleep: parker (acquire): why it was woken
  */
 #include <sched.h>
@@ -101,6 +101,19 @@ void weft__idle_hurry(weft_pool *pool, int64_t when)
                 weft__idle_wake(w);
 }
 
+/* When the first timer is due that any worker may fire. */
+static int64_t first_due(const weft_pool *pool)
+{
+        int64_t first = WEFT_FOREVER;
+        for (unsigned i = 0; i < pool->workers; i++) {
+                int64_t delayed = weft__delay_due_at(&pool->worker[i]);
+                int64_t parked = pool->migrate ? weft__park_due_at(&pool->worker[i]) : WEFT_FOREVER;
+                first = delayed < first ? delayed : first;
+                first = parked < first ? parked : first;
+        }
+        return first;
+}
+
 /* By the keeper. */
 static void keep_until(weft_pool *pool, int64_t until)
 {
@@ -108,8 +121,8 @@ static void keep_until(weft_pool *pool, int64_t until)
         atomic_store_explicit(&pool->idle.kept_until, until, memory_order_relaxed);
 }
 
-/* The keeper has something else to do: one that sleeps takes its place, if any task waits for its
- * time. (Whoever is awake will look before it sleeps.) */
+/* The keeper has something else to do: one that sleeps takes its place, if there is anything to
+ * wait for. (Whoever is awake will look before it sleeps.) */
 static void hand_over(weft__worker *w)
 {
         weft_pool *pool = w->pool;
@@ -122,7 +135,7 @@ static void hand_over(weft__worker *w)
         if (!other)
                 return;
         weft__fence(); /* H1 <-> hurry */
-        if (weft__delay_first(pool) != WEFT_FOREVER)
+        if (first_due(pool) != WEFT_FOREVER)
                 weft__idle_wake(other);
 }
 
@@ -235,7 +248,7 @@ void weft__idle_sleep(weft__worker *w, int64_t deadline)
 
         weft__fence(); /* I1 <-> notify, P2 <-> unpark, H1 <-> hurry */
         if (w->keeps) {
-                int64_t first = weft__delay_first(pool);
+                int64_t first = first_due(pool);
                 deadline = first < deadline ? first : deadline;
                 keep_until(pool, deadline);
         }

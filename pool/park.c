@@ -190,6 +190,8 @@ static void set_timer(weft__worker *w, weft__timer *timer, int64_t deadline)
         weft__timers_add(&w->timers.heap, timer);
         note_due(w);
         weft__lock_give(&w->timers.lock);
+        if (w->pool->migrate && weft__park_due_at(w) == deadline)
+                weft__idle_hurry(w->pool, deadline); /* this worker may be busy then */
 }
 
 /* After it nobody fires the timer. */

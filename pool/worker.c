@@ -249,12 +249,25 @@ static void run(weft__worker *w, weft_task *task)
         called(fiber, unrun);
 }
 
-/* Of tasks that wait for their time also some other worker's, which may be busy. */
+/* Fire what is due with one worker. Tasks that are parked go on only there, unless they migrate. */
+static void fire(const weft__worker *w, weft__worker *owner)
+{
+        weft__delay_fire(owner);
+        if (owner == w || w->pool->migrate)
+                weft__park_timers(owner);
+}
+
+/* Now and then: also with one of the others, in turn, which may be busy. */
 static void look_at_timers(weft__worker *w)
 {
-        weft__park_timers(w);
-        weft__delay_fire(w);
-        weft__delay_fire(&w->pool->worker[w->tick / FAIR % w->pool->workers]);
+        fire(w, w);
+        fire(w, &w->pool->worker[w->tick / FAIR % w->pool->workers]);
+}
+
+static void look_at_all_timers(weft__worker *w)
+{
+        for (unsigned i = 0; i < w->pool->workers; i++)
+                fire(w, &w->pool->worker[i]);
 }
 
 /* Do one thing that is ready: resume a fiber, or run a task; false if there is neither here. */
@@ -284,8 +297,7 @@ static bool one_turn(weft__worker *w)
 
 static bool has_ready(weft__worker *w)
 {
-        weft__park_timers(w);
-        weft__delay_fire_all(w->pool);
+        look_at_all_timers(w);
         empty_inbox(w);
         return w->first_ready != NULL || weft__deque_has_some(&w->deque);
 }

@@ -200,7 +200,7 @@ bool weft__park_yield(weft__worker *w);
  * the fiber. */
 void weft__unpark(weft__fiber *fiber);
 
-/* Fire the timers that are due. By the owner. */
+/* Fire the timers that are due. By the owner, or by any worker of a pool with WEFT_MIGRATE. */
 void weft__park_timers(weft__worker *w);
 
 /* Wake all that is parked in the pool, which is cancelled. Any thread. */
@@ -212,7 +212,8 @@ weft__fiber *weft__park_loop_fiber(weft__worker *w);
 /* When the first timer of the worker is due; WEFT_FOREVER: there is none. */
 static inline int64_t weft__park_due_at(const weft__worker *w)
 {
-        /* relaxed: those that the owner has set itself it sees; others only take some away */
+        /* relaxed: those that the owner has set itself it sees, and others only take some away; to
+         * others it is a hint, or read after H1's fence (idle.c) */
         return atomic_load_explicit(&w->timers.due_at, memory_order_relaxed);
 }
 
@@ -228,8 +229,8 @@ bool weft__idle_wants(weft__worker *w);
 /* Wake this worker if it sleeps. Any thread. */
 void weft__idle_wake(weft__worker *w);
 
-/* A task waits for a time that comes before those of the others in its heap: see to it that some
- * worker that sleeps is awake then, if any sleeps. Any thread. */
+/* A timer that any worker may fire is due before the others of its heap: see to it that some worker
+ * that sleeps is awake then, if any sleeps. Any thread. */
 void weft__idle_hurry(weft_pool *pool, int64_t when);
 
 /* Wake all. Any thread. */

@@ -562,6 +562,42 @@ Test(timer, of_a_busy_worker_is_seen_to_by_another, .timeout = 120)
         }
 }
 
+static int sleep_and_tell(void *done)
+{
+        CHECK(weft_sleep_until(in_ms(30)) == 0);
+        return count_up(done);
+}
+
+static int hold_until_told(void *done)
+{
+        if (!reaches(done, 1))
+                _exit(9);
+        return 0;
+}
+
+/* A parked task has its timer with the worker that it parked on, which is then busy. */
+Test(timer, of_a_task_that_may_migrate_is_kept_by_another_worker, .timeout = 120)
+{
+        for (int round = 0; round < 10; round++) {
+                weft_pool_options o = {.size = sizeof(o), .workers = 2, .flags = WEFT_MIGRATE};
+                weft_pool *pool;
+                struct plug plug;
+                atomic_int done = 0;
+                cr_assert_eq(weft_pool_create(&pool, &o), 0);
+                plug_in(&plug, pool, 1);
+                weft_task *sleeper = spawn(pool, sleep_and_tell, &done);
+                while (stats_of(pool).parked < 1)
+                        usleep(100);
+                weft_task *holder = spawn(pool, hold_until_told, &done);
+                if (round % 2)
+                        usleep(40000);
+                plug_out(&plug);
+                cr_assert_eq(join(holder), 0);
+                cr_assert_eq(join(sleeper), 0);
+                finish(pool);
+        }
+}
+
 /* All workers but one are held up one after the other, by tasks that timers start. */
 static int hold_until(void *arg)
 {
