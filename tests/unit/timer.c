@@ -452,7 +452,7 @@ static int start_once(void *arg)
 
 Test(timer, cancel_racing_with_the_time_gives_one_end, .timeout = 120)
 {
-        enum { ROUNDS = SLOW_BUILD ? 2000 : 10000 };
+        enum { ROUNDS = SLOW_BUILD ? 1000 : 5000 };
         for (int i = 0; i < 3; i++) {
                 weft_pool_options o = {
                     .size = sizeof(o), .workers = sizes[i], .max_queued = 3, .flags = 0};
@@ -558,6 +558,57 @@ Test(timer, of_a_busy_worker_is_seen_to_by_another, .timeout = 120)
                 }
                 atomic_store(&stop, 1);
                 pass(in_ms(2));
+                finish(pool);
+        }
+}
+
+struct parked {
+        sem_t in, out;
+        weft_event event;
+        atomic_int *done;
+};
+
+/* First holds a worker, so that another one takes the next of these; then parks there; then holds
+ * it again until a timer has run elsewhere. */
+static int hold_park_hold(void *arg)
+{
+        struct parked *p = arg;
+        sem_post(&p->in);
+        plug__wait(&p->out);
+        CHECK(weft_event_wait(&p->event, WEFT_FOREVER) == 0);
+        if (!reaches(p->done, 1))
+                _exit(9);
+        return 0;
+}
+
+/* Whichever of the sleeping watches the time: when it is woken for something else, another one
+ * does. */
+Test(timer, of_a_pool_that_sleeps_are_watched_whoever_is_woken, .timeout = 120)
+{
+        for (int round = 0; round < 8; round++) {
+                weft_pool *pool = begin(2);
+                struct parked p[2];
+                weft_task *task[2];
+                atomic_int done = 0, never = 1;
+                for (int i = 0; i < 2; i++) {
+                        sem_init(&p[i].in, 0, 0);
+                        sem_init(&p[i].out, 0, 0);
+                        weft_event_init(&p[i].event);
+                        p[i].done = i == round % 2 ? &done : &never;
+                        task[i] = spawn(pool, hold_park_hold, &p[i]);
+                        plug__wait(&p[i].in);
+                }
+                for (int i = 0; i < 2; i++)
+                        sem_post(&p[(i + round / 2) % 2].out);
+                while (stats_of(pool).parked < 2)
+                        usleep(100);
+                usleep(20000); /* most likely both sleep */
+                cr_assert_eq(weft_spawn_at(pool, NULL, in_ms(60), 0, count_up, &done), 0);
+                usleep(5000);
+                weft_event_set(&p[round % 2].event);
+                cr_assert_eq(join(task[round % 2]), 0);
+                weft_event_set(&p[1 - round % 2].event);
+                cr_assert_eq(join(task[1 - round % 2]), 0);
                 finish(pool);
         }
 }
@@ -871,37 +922,49 @@ Test(timer, cancel_ends_it_after_the_run_that_is_under_way, .timeout = 60)
         }
 }
 
-/* A run that waited leaves nothing behind that a canceller of a later run could wake by mistake. */
-static int wait_in_the_first_run(void *runs)
+/* A run that waited leaves nothing behind that a canceller of a later run could wake by mistake:
+ * the fiber that it waited on is that of another task now. */
+struct waits_once {
+        atomic_int runs, waited;
+        sem_t out;
+};
+
+static int wait_in_the_first_run(void *arg)
 {
-        if (atomic_fetch_add((atomic_int *)runs, 1) == 0)
-                CHECK(weft_yield() == 0 && weft_sleep_until(in_ms(1)) == 0);
+        struct waits_once *w = arg;
+        if (atomic_fetch_add(&w->runs, 1) == 0) {
+                CHECK(weft_sleep_until(in_ms(1)) == 0);
+                return count_up(&w->waited);
+        }
+        plug__wait(&w->out);
         return 0;
 }
 
 static int sleep_undisturbed(void *stop)
 {
         while (atomic_load((atomic_int *)stop) == 0)
-                CHECK(weft_sleep_until(weft_now() + MS / 10) == 0);
+                CHECK(weft_sleep_until(weft_now() + MS / 4) == 0);
         return 0;
 }
 
 Test(timer, cancel_wakes_nobody_else, .timeout = 60)
 {
-        for (int round = 0; round < (SLOW_BUILD ? 20 : 200); round++) {
+        for (int round = 0; round < 20; round++) {
                 weft_pool *pool = begin(1);
-                atomic_int runs = 0, stop = 0;
-                weft_task *task = every(pool, MS / 10, wait_in_the_first_run, &runs);
-                weft_task *sleeper[3];
-                for (int i = 0; i < 3; i++)
+                struct waits_once w = {.runs = 0};
+                atomic_int stop = 0;
+                weft_task *sleeper[4];
+                sem_init(&w.out, 0, 0);
+                weft_task *task = every(pool, 20 * MS, wait_in_the_first_run, &w);
+                cr_assert(reaches(&w.waited, 1)); /* from here on the fiber is free for others */
+                for (int i = 0; i < 4; i++)
                         sleeper[i] = spawn(pool, sleep_undisturbed, &stop);
-                while (atomic_load(&runs) < 2)
-                        usleep(50);
-                spin(round % 10 * 20000);
+                cr_assert(reaches(&w.runs, 2)); /* it holds the worker; the others are parked */
                 cr_assert_eq(weft_task_cancel(task), 0);
+                sem_post(&w.out);
                 cr_assert_eq(join(task), -ECANCELED);
                 atomic_store(&stop, 1);
-                for (int i = 0; i < 3; i++)
+                for (int i = 0; i < 4; i++)
                         cr_assert_eq(join(sleeper[i]), 0);
                 finish(pool);
         }
@@ -915,7 +978,7 @@ static int quick(void *count)
 
 Test(timer, cancel_racing_with_runs_gives_one_end, .timeout = 120)
 {
-        enum { ROUNDS = SLOW_BUILD ? 1000 : 10000 };
+        enum { ROUNDS = SLOW_BUILD ? 500 : 3000 };
         for (int i = 0; i < 3; i++) {
                 weft_pool_options o = {.size = sizeof(o), .workers = sizes[i], .max_queued = 3};
                 weft_pool *pool;
