@@ -69,6 +69,7 @@ Test(timer, heap_gives_the_first_whatever_was_added_and_removed, .timeout = 60)
         enum { TIMERS = 200, STEPS = SLOW_BUILD ? 20000 : 200000 };
         static weft__timer timer[TIMERS];
         weft__timers heap = {.root = NULL};
+        weft__timer unset = {.set = false};
         uint32_t seed = 7;
         for (int step = 0; step < STEPS; step++) {
                 /* Now growing, now shrinking, so that it is empty from time to time. */
@@ -82,7 +83,7 @@ Test(timer, heap_gives_the_first_whatever_was_added_and_removed, .timeout = 60)
                 } else if (heap.root && !grows) {
                         weft__timers_remove(&heap, heap.root);
                 }
-                weft__timers_remove(&heap, t->set ? &(weft__timer){.set = false} : t);
+                weft__timers_remove(&heap, t->set ? &unset : t);
                 int64_t first = INT64_MAX;
                 for (int i = 0; i < TIMERS; i++)
                         if (timer[i].set && timer[i].deadline < first)
@@ -206,12 +207,15 @@ Test(timer, it_is_a_task_in_all_else, .timeout = 30)
 {
         weft_pool *pool = begin(2);
         atomic_int count = 0;
+        struct plug plug;
+        plug_in(&plug, pool, 2);
         weft_task *task = at(pool, in_ms(10), add_one, &count);
         int result = 77;
         cr_assert_eq(weft_task_result(task, &result), -EINPROGRESS);
         cr_assert_eq(weft_task_on_done(task, count_up, &count), 0);
         cr_assert_eq(stats_of(pool).queued, 1);
         cr_assert_eq(weft_await(task, 0), -ETIMEDOUT);
+        plug_out(&plug);
         cr_assert_eq(weft_await(task, WEFT_FOREVER), 1);
         cr_assert_eq(weft_task_result(task, &result), 0);
         cr_assert_eq(result, 1);
@@ -392,6 +396,7 @@ static int in_the_child(void *arg)
 
 Test(timer, forked_child_has_none_of_its_parents, .timeout = 60)
 {
+        skip_threads_after_fork_in_emulator();
         weft_pool *pool = begin(2);
         struct forked f = {pool, at(pool, in_ms(LATER), nothing, NULL)};
         cr_assert_eq(in_child(in_the_child, &f), 0);
@@ -686,10 +691,11 @@ Test(timer, draining_waits_for_tasks_and_ends_periodic_ones, .timeout = 60)
                 for (int k = 0; k < 20; k++)
                         cr_assert_eq(weft_spawn_at(pool, NULL, last - k * MS, 0, count_up, &once),
                                      0);
-                cr_assert_eq(weft_pool_shutdown(pool, WEFT_DRAIN, weft_now()), -ETIMEDOUT);
+                int r = weft_pool_shutdown(pool, WEFT_DRAIN, weft_now());
+                cr_assert(r == -ETIMEDOUT || weft_now() >= last);
                 cr_assert_eq(join(far), -ECANCELED);
                 cr_assert_eq(join(again), -ECANCELED);
-                cr_assert_lt(atomic_load(&once), 20);
+                cr_assert(atomic_load(&once) < 20 || weft_now() >= last);
                 cr_assert_eq(weft_pool_shutdown(pool, WEFT_DRAIN, WEFT_FOREVER), 0);
                 cr_assert_geq(weft_now(), last);
                 cr_assert_eq(atomic_load(&once), 20);
