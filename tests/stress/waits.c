@@ -417,6 +417,53 @@ static void use_group(struct actor *a)
         CHECK(atomic_load(&live) == 0, "a group ended before %d of its tasks", atomic_load(&live));
 }
 
+/* A task that starts at a time, or several times; in the storage of the one that spawned it. */
+struct timed {
+        const struct actor *inherited; /* NULL: it starts from the empty context */
+        int64_t when;
+        atomic_int runs;
+        int most;
+};
+
+static int in_its_time(void *arg)
+{
+        struct timed *t = arg;
+        CHECK(weft_now() >= t->when, "a task starts before its time");
+        CHECK(weft_get(&who) == t->inherited, "a task with a time has another one's context");
+        int runs = atomic_fetch_add(&t->runs, 1) + 1;
+        if (runs % 2)
+                weft_sleep_until(weft_now() + 20 * US);
+        return runs == t->most ? -EIO : 0;
+}
+
+static void set_a_time(struct actor *a)
+{
+        unsigned flags = rng_chance(&a->rng, 2) ? WEFT_INHERIT : 0;
+        bool often = rng_chance(&a->rng, 2);
+        struct timed t = {.inherited = flags ? a : NULL, .when = soon(a)};
+        t.most = often ? 1 + (int)rng_below(&a->rng, 4) : 1;
+        weft_task *timed;
+        int r = often
+                    ? weft_spawn_every(world.main, &timed, t.when, 50 * US, flags, in_its_time, &t)
+                    : weft_spawn_at(world.main, &timed, t.when, flags, in_its_time, &t);
+        if (r == -ESHUTDOWN)
+                return;
+        CHECK(r == 0, "a spawn with a time gives %s", weft_err_name(r));
+        bool cancelled = rng_chance(&a->rng, 3);
+        if (cancelled)
+                weft_task_cancel(timed);
+        begin_wait(a, "await of a task with a time");
+        WEFT_SHIELD {
+                r = weft_await(timed, WEFT_FOREVER);
+        }
+        end_wait(a, 0, 0);
+        int runs = atomic_load(&t.runs);
+        CHECK(r == -EIO || r == -ECANCELED || r == -ETIMEDOUT, "it ended with %d", r);
+        CHECK(r == -EIO ? runs == t.most : runs < t.most || cancelled || often, "%d runs of %d",
+              runs, t.most);
+        weft_task_unref(timed);
+}
+
 static int job(void *args)
 {
         struct start *s = args;
@@ -508,14 +555,15 @@ static void act(struct actor *a, int ops)
                                                         send_item,     receive_item, sleep_a_little,
                                                         let_others,    use_socket};
         static void (*const deep[])(struct actor *) = {
-            spawn_and_await, spawn_and_await, use_group, in_a_shield, in_time, with_a_value};
+            spawn_and_await, spawn_and_await, use_group, in_a_shield,
+            in_time,         with_a_value,    set_a_time};
         for (int i = 0; i < ops; i++) {
                 unsigned what = rng_below(&a->rng, 100);
                 atomic_fetch_add(&operations, 1);
                 if (what < 60 || (a->depth >= DEPTH && what < 94))
                         plain[rng_below(&a->rng, 8)](a);
                 else if (what < 90)
-                        deep[rng_below(&a->rng, 6)](a);
+                        deep[rng_below(&a->rng, 7)](a);
                 else if (what < 95)
                         cancel_somebody(a);
                 else if (what < 97)
