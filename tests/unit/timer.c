@@ -1031,6 +1031,38 @@ Test(timer, each_run_has_a_frame_of_its_own, .timeout = 30)
         finish(pool);
 }
 
+/* The groups of one run are not those of the next. */
+static int open_a_group(void *count)
+{
+        weft_group g;
+        CHECK(weft_group_init(&g, NULL) == 0);
+        int r = 0;
+        for (int i = 0; i < 3 && r == 0; i++)
+                r = weft_group_spawn(&g, count_up, count);
+        CHECK(r == 0 || r == -ECANCELED);
+        r = weft_group_wait(&g, WEFT_FOREVER);
+        weft_group_fini(&g);
+        CHECK(r == 0 || r == -ECANCELED);
+        return 0;
+}
+
+Test(timer, runs_may_open_groups_and_be_cancelled_in_them, .timeout = 60)
+{
+        for (int i = 0; i < 3; i++) {
+                weft_pool *pool = begin(sizes[i]);
+                for (int round = 0; round < 50; round++) {
+                        atomic_int count = 0;
+                        weft_task *task = every(pool, MS / 20, open_a_group, &count);
+                        while (atomic_load(&count) < 12)
+                                sched_yield();
+                        spin(round * 2000);
+                        cr_assert_eq(weft_task_cancel(task), 0);
+                        cr_assert_eq(join(task), -ECANCELED);
+                }
+                finish(pool);
+        }
+}
+
 Test(timer, draining_waits_for_the_run_that_is_under_way, .timeout = 60)
 {
         for (int i = 0; i < 3; i++) {
