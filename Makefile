@@ -245,7 +245,8 @@ cppcheck = cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,perfor
            --inline-suppr --suppress=missingIncludeSystem --suppress=allocaCalled \
            $(filter -I% -D%,$(2)) $(1)
 # What it finds goes to standard output; the other is a count of what it was told not to find.
-tidy     = clang-tidy --quiet $(1) -- $(2) 2>build/tidy.log
+tidy     = printf '%s\n' $(1) | xargs -P "$$(nproc)" -I FILE clang-tidy --quiet FILE -- $(2) \
+           2>build/tidy.log
 
 .PHONY: lint format
 lint:  ## clang-format, cppcheck and clang-tidy
