@@ -46,12 +46,12 @@ int64_t weft_deadline(void)
         return deadline_of(weft_get(&weft__deadline_var));
 }
 
-bool weft__deadline_late(const weft_task *task)
+bool weft__deadline_late(const weft_task *task, void *bound)
 {
         if (weft__task_is(task, WEFT__JOB | WEFT__CALLBACK))
                 return false;
-        int64_t bound = deadline_of(weft__context_get(task->context, &weft__deadline_var));
-        return bound != WEFT_FOREVER && bound <= weft_now();
+        int64_t deadline = deadline_of(bound);
+        return deadline != WEFT_FOREVER && deadline <= weft_now();
 }
 
 struct weft__with weft__deadline_begin(int64_t deadline)

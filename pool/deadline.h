@@ -40,19 +40,19 @@ static inline bool weft__deadline_passed(void)
         return bound != WEFT_FOREVER && bound <= weft_now();
 }
 
-/* Whether the deadline in the context of a task that is about to start has passed and the task is
- * one that is then not to be run. There is one. */
-bool weft__deadline_late(const weft_task *task);
+/* Whether the deadline, which the context of a task that is about to start binds, has passed and the
+ * task is one that is then not to be run. */
+bool weft__deadline_late(const weft_task *task, void *bound);
 
 /* Whether a task that is about to start is not to be run, since the deadline of its context has
  * passed. Never for jobs, whose parent counts on them, and for callbacks, which tell somebody of an
  * end. */
 static inline bool weft__deadline_missed(const weft_task *task)
 {
-        return weft__deadline_ever() &&
-               weft__context_get(task->context, &weft__deadline_var) !=
-                   weft__deadline_var.fallback &&
-               weft__deadline_late(task);
+        if (!weft__deadline_ever())
+                return false;
+        void *bound = weft__context_get(task->context, &weft__deadline_var);
+        return bound != weft__deadline_var.fallback && weft__deadline_late(task, bound);
 }
 
 #endif
