@@ -40,8 +40,8 @@ static inline bool weft__deadline_passed(void)
         return bound != WEFT_FOREVER && bound <= weft_now();
 }
 
-/* Whether the deadline, which the context of a task that is about to start binds, has passed and the
- * task is one that is then not to be run. */
+/* Whether the deadline that the context of a task binds has passed, and the task, which is about to
+ * start, is one that is then not to be run. */
 bool weft__deadline_late(const weft_task *task, void *bound);
 
 /* Whether a task that is about to start is not to be run, since the deadline of its context has
