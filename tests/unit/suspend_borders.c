@@ -439,10 +439,12 @@ static void fork_beside_parked_tasks(bool by_task)
 
 Test(suspend_borders, C9_fork_beside_tasks_that_are_parked, .timeout = 60)
 {
+        skip_threads_after_fork_in_emulator();
         fork_beside_parked_tasks(false);
 }
 
 Test(suspend_borders, C9_fork_in_a_task_beside_others_that_are_parked, .timeout = 60)
 {
+        skip_threads_after_fork_in_emulator();
         fork_beside_parked_tasks(true);
 }
