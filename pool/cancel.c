@@ -75,7 +75,9 @@ void weft__group_open(struct weft__group *group)
                 weft__group_disown(group, opener);
         if (!opener)
                 return;
-        weft__task_expose(opener);
+        opener = weft__task_expose();
+        if (!opener)
+                return; /* without memory nobody can get a handle of it, to cancel it by */
         lock_too(group, opener);
         if (!group->live && !group->owner && !weft__group_cancelled(group)) {
                 /* relaxed, both: under the lock, which the task's end must take from now on */

@@ -154,13 +154,15 @@ static void run_here(weft_pool *pool, weft_task *task)
         if (weft__task_claim(task)) {
                 weft__count(&counts->started, shared);
                 weft__room_freed(pool);
+                weft_task copy;
+                task = weft__task_unload(task, &copy);
                 weft_task *caller = weft__task_exchange(task);
                 weft__task_lent(caller);
                 bool shielded = weft__shield_exchange(false);
                 int unrun = weft__deadline_missed(task) ? -ETIMEDOUT : 0;
                 int result = weft__task_run(task, unrun);
                 weft__shield_exchange(shielded);
-                weft__task_exchange(caller);
+                task = weft__task_exchange(caller);
                 weft__task_end(task, result);
                 weft__count(unrun ? &counts->cancelled : &counts->run, shared);
         } else {

@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Tasks: their memory, running them, their end, cancelling and awaiting them (see task.h).
- *
- * Memory: a thread frees tasks into a list of its own and takes them from there; what it has too
- * many or too few of it exchanges, a batch at a time, with a depot that all share. So tasks that
- * are made on one thread and end on another cost no allocation in the long run, and one lock per
- * batch.
+ * Tasks: making them, running them, their end, cancelling and awaiting them (see task.h).
  *
  * Pairings
  *  T1  end: state (release) -> whoever sees ENDED (acquire): the result, and all that the task did
@@ -25,129 +20,13 @@
 #include "submit.h"
 #include "worker.h"
 
-/* ---- memory ---- */
-
-enum { CACHE_BATCH = 64, DEPOT_BATCHES = 256 };
-
-static _Thread_local struct {
-        weft_task *first;
-        unsigned count;
-        bool enlisted; /* the thread's exit will settle it */
-} cache;
-
-static struct {
-        weft__lock lock;
-        unsigned count;
-        weft_task *batch[DEPOT_BATCHES]; /* lists of CACHE_BATCH */
-} depot;
-
-static weft_task *next_of(weft_task *task)
-{
-        /* relaxed: lists of one thread, or under a lock */
-        return atomic_load_explicit(&task->next, memory_order_relaxed);
-}
-
-static void link_to(weft_task *task, weft_task *next)
-{
-        atomic_store_explicit(&task->next, next, memory_order_relaxed); /* relaxed: as above */
-}
-
-static void free_list(weft_task *task)
-{
-        while (task) {
-                weft_task *next = next_of(task);
-                weft__free(task, sizeof(*task));
-                task = next;
-        }
-}
-
-static void cache_exit(void *unused)
-{
-        (void)unused;
-        weft__task_cache_settle();
-}
-
-static pthread_key_t cache_key;
-static bool cache_key_made;
-
-static void depot_lost(void)
-{
-        /* In the child of a fork: another thread may have been in the middle of it. What it held
-         * stays allocated. */
-        memset(&depot, 0, sizeof(depot));
-}
-
-__attribute__((constructor(102))) static void init(void)
-{
-        cache_key_made = pthread_key_create(&cache_key, cache_exit) == 0 &&
-                         pthread_atfork(NULL, NULL, depot_lost) == 0;
-}
-
-static bool cache_enlist(void)
-{
-        if (!cache.enlisted && cache_key_made)
-                cache.enlisted = pthread_setspecific(cache_key, &cache) == 0;
-        return cache.enlisted;
-}
-
-void weft__task_cache_settle(void)
-{
-        free_list(cache.first);
-        cache.first = NULL;
-        cache.count = 0;
-        cache.enlisted = false; /* a later destructor of the thread may come again */
-}
-
-static weft_task *task_alloc(void)
-{
-        if (!cache.first && WEFT__CACHES && cache_enlist()) {
-                weft__lock_take(&depot.lock);
-                if (depot.count) {
-                        cache.first = depot.batch[--depot.count];
-                        cache.count = CACHE_BATCH;
-                }
-                weft__lock_give(&depot.lock);
-        }
-        weft_task *task = cache.first;
-        if (!task)
-                return weft__alloc_lines(sizeof(*task));
-        cache.first = next_of(task);
-        cache.count--;
-        return task;
-}
-
-/* Give a batch of this thread's free tasks to the depot, or to the system if that is full. */
-static void cache_shed(void)
-{
-        weft_task *batch = cache.first, *last = batch;
-        for (int i = 1; i < CACHE_BATCH; i++)
-                last = next_of(last);
-        cache.first = next_of(last);
-        cache.count -= CACHE_BATCH;
-        link_to(last, NULL);
-
-        weft__lock_take(&depot.lock);
-        if (depot.count < DEPOT_BATCHES) {
-                depot.batch[depot.count++] = batch;
-                batch = NULL;
-        }
-        weft__lock_give(&depot.lock);
-        free_list(batch);
-}
+/* ---- making and freeing ---- */
 
 void weft__task_free(weft_task *task)
 {
-        /* relaxed: the last one to have it */
-        if (atomic_load_explicit(&task->state, memory_order_relaxed) & WEFT__HEAP_ARGS)
+        if (weft__task_is(task, WEFT__HEAP_ARGS))
                 weft__free(task->arg, task->args_size);
-        if (!WEFT__CACHES || !cache_enlist()) {
-                weft__free(task, sizeof(*task));
-                return;
-        }
-        link_to(task, cache.first);
-        cache.first = task;
-        if (++cache.count >= 2 * CACHE_BATCH)
-                cache_shed();
+        weft__task_memory_give(task, weft__task_is(task, WEFT__SMALL));
 }
 
 /* Make the second line of a task valid, which a fire-and-forget task does without. */
@@ -164,10 +43,11 @@ static void init_handle(weft_task *task, struct weft__fiber *fiber)
 
 weft_task *weft__task_new(const struct weft__closure *c, unsigned refs, bool handle)
 {
-        weft_task *task = task_alloc();
+        bool small = !handle && !c->copies && !c->flags;
+        weft_task *task = weft__task_memory_take(small);
         if (!task)
                 return NULL;
-        unsigned state = WEFT__QUEUED | c->flags;
+        unsigned state = WEFT__QUEUED | c->flags | (small ? WEFT__SMALL : 0);
         task->fn = c->fn;
         task->arg = c->arg;
         task->drop = c->drop;
@@ -238,6 +118,15 @@ bool weft__task_claim(weft_task *task)
         return false;
 }
 
+weft_task *weft__task_unload(weft_task *task, weft_task *copy)
+{
+        if (!weft__task_is(task, WEFT__SMALL))
+                return task;
+        weft__task_copy_line(copy, task);
+        weft__task_memory_give(task, true);
+        return copy;
+}
+
 int weft__task_run(weft_task *task, int unrun)
 {
         WEFT__FRAME(task->context);
@@ -282,15 +171,9 @@ static void announce(weft_task *task)
         run_callbacks(task->pool, callbacks);
 }
 
-static bool has(const weft_task *task, enum weft__state flag)
-{
-        /* relaxed: those asked for are there when the task is made, or set by its own thread */
-        return atomic_load_explicit(&task->state, memory_order_relaxed) & flag;
-}
-
 static bool has_handle(const weft_task *task)
 {
-        return has(task, WEFT__HANDLE);
+        return weft__task_is(task, WEFT__HANDLE);
 }
 
 struct weft__group *weft__task_group(const weft_task *task)
@@ -303,7 +186,7 @@ void weft__task_tell(weft_task *task, int result)
         struct weft__group *group = task->group;
         task->result = result;
         if (group) {
-                if (has(task, WEFT__RESULT))
+                if (weft__task_is(task, WEFT__RESULT))
                         *task->ret_result = result;
                 weft__group_ended(group, result);
         }
@@ -316,7 +199,8 @@ void weft__task_end(weft_task *task, int result)
 {
         if (has_handle(task))
                 weft__task_tell(task, result);
-        weft_task_unref(task);
+        if (!weft__task_is(task, WEFT__SMALL)) /* else its memory has been given back already */
+                weft_task_unref(task);
 }
 
 /* ---- cancelling ---- */
@@ -448,19 +332,29 @@ int weft_task_on_done(weft_task *task, weft_fn *fn, void *arg)
         return weft__submit(NULL, &closure, NULL, NULL);
 }
 
-void weft__task_expose(weft_task *task)
+weft_task *weft__task_expose(void)
 {
-        if (has_handle(task))
-                return;
+        weft_task *task = weft__task_self();
+        if (!task || has_handle(task))
+                return task;
+        if (weft__task_is(task, WEFT__SMALL)) {
+                weft_task *small = task;
+                task = weft__task_memory_take(false);
+                if (!task)
+                        return NULL;
+                weft__task_copy_line(task, small);
+                /* relaxed: nobody else has either of them */
+                atomic_fetch_and_explicit(&task->state, ~(unsigned)WEFT__SMALL,
+                                          memory_order_relaxed);
+                weft__task_exchange(task);
+        }
         init_handle(task, weft__fiber_self());
         /* release: whoever gets the handle from here sees the second line */
         atomic_fetch_or_explicit(&task->state, WEFT__HANDLE, memory_order_release);
+        return task;
 }
 
 weft_task *weft_task_current(void)
 {
-        weft_task *task = weft__task_self();
-        if (task)
-                weft__task_expose(task);
-        return task;
+        return weft__task_expose();
 }

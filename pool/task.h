@@ -2,9 +2,9 @@
  *
  * A task: a function, its argument, the context it runs in, and what is needed to wait for it.
  *
- * The first cache line is all that a fire-and-forget task uses. The second one is valid if the
- * state has HANDLE: somebody else than the worker may have a pointer to the task (a handle, a
- * group).
+ * The first cache line is all that a fire-and-forget task has, if its arguments are not copied
+ * (SMALL). The rest is valid if the state has HANDLE: somebody else than the worker may have a
+ * pointer to the task (a handle, a group).
  *
  * State: a phase and flags in one word.
  *
@@ -25,6 +25,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include <weft/pool.h>
 
@@ -48,6 +49,7 @@ enum weft__state {
         WEFT__RESULT = 256,    /* the result is to be stored: weft_group_spawn_into() */
         WEFT__DELAYED = 512,   /* of timer.h: see delay.h */
         WEFT__PERIODIC = 1024, /* one of those that start again */
+        WEFT__SMALL = 512,     /* the first line is all there is */
         WEFT__READY = 0x8000,  /* in a queue to be resumed, see park.c */
 };
 
@@ -109,8 +111,18 @@ struct weft__closure {
 /* A task of the closure with no context and no pool yet; NULL when there is no memory. */
 weft_task *weft__task_new(const struct weft__closure *closure, unsigned refs, bool handle);
 
+static inline void weft__task_copy_line(weft_task *to, const weft_task *from)
+{
+        memcpy((void *)to, (const void *)from, offsetof(weft_task, waiters));
+}
+
 /* Give its memory back; neither destructor nor context are looked after. */
 void weft__task_free(weft_task *task);
+
+/* A task that is about to be run, and of which nobody else knows, goes on in *copy, its memory being
+ * given back: so one that waits costs its stack and nothing beside. Returns the one to be run;
+ * weft__task_expose() may make it another one meanwhile: weft__task_self() says which it is. */
+weft_task *weft__task_unload(weft_task *task, weft_task *copy);
 
 /* Run fn and drop (or drop only, if it is not to be run: then unrun is its result, else 0) in a
  * frame of its own from its context; the result. The caller has claimed it. */
@@ -139,8 +151,9 @@ static inline weft_task *weft__task_then(const weft_task *task)
 /* The same, for one with a HANDLE that stays in its queue, with the queue's reference. */
 void weft__task_tell(weft_task *task, int result);
 
-/* Others may have a pointer to the task that runs here from now on. */
-void weft__task_expose(weft_task *task);
+/* The task that runs on this thread, to which others may have a pointer from now on, until the last
+ * reference is given up. NULL: there is none, or there is no memory. */
+weft_task *weft__task_expose(void);
 
 /* The task has ended, and holds its own lock: the groups that it owns go on without an owner. */
 void weft__task_disowns(weft_task *task);
@@ -167,7 +180,10 @@ void weft__task_lent(weft_task *task);
 /* Whether a task has been asked to end, by itself or with its pool. */
 bool weft__task_cancelled(const weft_task *task);
 
-/* Give free tasks of this thread back to all: when it ends, and before a worker sleeps for good. */
-void weft__task_cache_settle(void);
+/* ---- task_memory.c ---- */
+
+/* Memory for a task, or for its first line alone; NULL when there is none. Any thread. */
+weft_task *weft__task_memory_take(bool small);
+void weft__task_memory_give(weft_task *task, bool small);
 
 #endif

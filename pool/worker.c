@@ -244,8 +244,10 @@ static void run(weft__worker *w, weft_task *task)
                 run_periodic(fiber, task);
                 return;
         }
+        weft_task copy;
         int unrun = not_to_run(pool, task);
-        weft__task_end(task, call(fiber, task, unrun));
+        int result = call(fiber, weft__task_unload(task, &copy), unrun);
+        weft__task_end(fiber->task, result);
         called(fiber, unrun);
 }
 
