@@ -119,8 +119,8 @@ static inline void weft__task_copy_line(weft_task *to, const weft_task *from)
 /* Give its memory back; neither destructor nor context are looked after. */
 void weft__task_free(weft_task *task);
 
-/* A task that is about to be run, and of which nobody else knows, goes on in *copy, its memory being
- * given back: so one that waits costs its stack and nothing beside. Returns the one to be run;
+/* A task that is about to be run, and of which nobody else knows, goes on in *copy, and its memory
+ * is given back: so one that waits costs its stack and nothing beside. Returns the one to be run;
  * weft__task_expose() may make it another one meanwhile: weft__task_self() says which it is. */
 weft_task *weft__task_unload(weft_task *task, weft_task *copy);
 
