@@ -49,7 +49,7 @@ enum weft__state {
         WEFT__RESULT = 256,    /* the result is to be stored: weft_group_spawn_into() */
         WEFT__DELAYED = 512,   /* of timer.h: see delay.h */
         WEFT__PERIODIC = 1024, /* one of those that start again */
-        WEFT__SMALL = 512,     /* the first line is all there is */
+        WEFT__SMALL = 0x4000,  /* the first line is all there is */
         WEFT__READY = 0x8000,  /* in a queue to be resumed, see park.c */
 };
 
