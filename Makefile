@@ -300,7 +300,8 @@ $(B)/perf/weft-perf: $(call objects,perf/bench/*.c) $(B)/libweft.a
 	$(perf_program)
 
 $(B)/perf/weft-perf-shared: PERF_LIBS += -L$(B) -lweft -Wl,-rpath,'$$ORIGIN/..'
-$(B)/perf/weft-perf-shared: $(call objects,perf/bench/*.c) $(B)/libweft.so
+$(B)/perf/weft-perf-shared: $(filter-out %/switch.c.o,$(call objects,perf/bench/*.c)) \
+    $(B)/libweft.so
 	$(perf_program)
 
 $(B)/perf/weft-count: $(call objects,perf/count/*.c) $(B)/libweft.a
@@ -308,6 +309,9 @@ $(B)/perf/weft-count: $(call objects,perf/count/*.c) $(B)/libweft.a
 
 $(B)/obj/perf/%.c.o: perf/%.c $(B)/flags
 	$(compile) $(COMMON) $< -o $@
+
+# What it measures is inside the library.
+$(B)/obj/perf/bench/switch.c.o: COMMON += -I.
 
 # ---- Installing ----------------------------------------------------------------------------------
 

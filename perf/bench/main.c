@@ -15,8 +15,9 @@
 #define CASES_MOST 128
 
 static const struct bench_case *const tables[] = {
-    bench_var_cases,  bench_shared_cases, bench_submit_cases,  bench_task_cases,
-    bench_wake_cases, bench_timer_cases,  bench_inherit_cases, bench_memory_cases,
+    bench_var_cases,     bench_shared_cases, bench_submit_cases, bench_task_cases,
+    bench_park_cases,    bench_switch_cases, bench_wake_cases,   bench_timer_cases,
+    bench_inherit_cases, bench_memory_cases,
 };
 
 struct options {
@@ -32,7 +33,7 @@ static size_t all_cases(const struct bench_case **ret)
 {
         size_t n = 0;
         for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++)
-                for (const struct bench_case *c = tables[t]; c->name; c++)
+                for (const struct bench_case *c = tables[t]; c && c->name; c++)
                         ret[n++] = c;
         return n;
 }

@@ -150,25 +150,26 @@ static enum bench_end round_fan(struct bench *b, double *ret)
         return round_of(b, ret, fan);
 }
 
-#define CASE(the_name, the_what, the_figure, the_workers, the_round)                               \
+#define CASE(the_name, the_what, the_figure, the_workers, the_round, ...)                          \
         {                                                                                          \
                 .name = "task/" the_name, .what = the_what,                                        \
-                .figure = {{.name = the_figure, .in = BENCH_NS}}, .vars = 8,                       \
+                .figure = {{.name = the_figure, .in = BENCH_NS, __VA_ARGS__}}, .vars = 8,          \
                 .workers = the_workers, .setup = bench_pool_up, .round = the_round,                \
                 .teardown = bench_pool_down                                                        \
         }
 
 const struct bench_case bench_task_cases[] = {
     CASE("spawn-await-1", "spawn + await within a task, one worker", "spawn + await", 1,
-         round_spawn),
+         round_spawn, ),
     CASE("spawn-await-2", "spawn + await within a task, two workers", "spawn + await", 2,
-         round_spawn),
+         round_spawn, ),
     CASE("await-finished", "await of a task that has ended, within a task", "await", 1,
-         round_finished),
-    CASE("yield", "two tasks that yield to each other on one worker", "yield", 1, round_yield),
+         round_finished, BENCH_MARK(5, BENCH_U)),
+    CASE("yield", "two tasks that yield to each other on one worker", "yield", 1, round_yield,
+         BENCH_MARK(12, BENCH_U)),
     CASE("group-1", "a group of 100 tasks, spawned and waited for, one worker", "task of a group",
-         1, round_fan),
+         1, round_fan, ),
     CASE("group-2", "a group of 100 tasks, spawned and waited for, two workers", "task of a group",
-         2, round_fan),
+         2, round_fan, ),
     {0},
 };
