@@ -86,8 +86,9 @@ static void *first_frame(char *top, weft__fiber *fiber, void (*entry)(weft__fibe
 
 weft__fiber *weft__fiber_at(char *high)
 {
-        /* Not all at the same distance from a page's end: the caches would hold few of them. */
-        uintptr_t end = (uintptr_t)high, colour = (end >> 16 ^ end >> 18) % 4 * 4;
+        /* Not all at the same distance from a page's end: the caches would hold few of them. The
+         * rest of that page is enough for a task that is parked in a shallow place. */
+        uintptr_t end = (uintptr_t)high, colour = end / 4096 % 16 * 2;
         uintptr_t lines = (sizeof(weft__fiber) + WEFT__CACHE_LINE - 1) / WEFT__CACHE_LINE;
         return (weft__fiber *)(end - (lines + colour) * WEFT__CACHE_LINE);
 }

@@ -165,10 +165,13 @@ static void slab_free(const weft__stacks *stacks, struct weft__slab *slab)
 
 void weft__stacks_init(weft__stacks *stacks, size_t size)
 {
-        size_t page = weft__page_size();
-        *stacks = (weft__stacks){.size = (size + page - 1) & ~(page - 1)};
+        size_t page = weft__page_size(), pages = (size + page - 1) / page;
+        /* An odd number: at the same place in each of many stacks are pages whose numbers differ in
+         * the low bits, or they would share a few sets of the address translation cache. */
+        pages -= pages % 2 == 0;
+        *stacks = (weft__stacks){.size = pages * page};
         /* One page is what a function call runs into; a larger one stops larger frames, too. */
-        stacks->guard = (stacks->size / 16 + page - 1) & ~(page - 1);
+        stacks->guard = (pages + 15) / 16 * page;
 }
 
 void weft__stacks_fini(weft__stacks *stacks)

@@ -40,7 +40,7 @@ typedef struct weft__stack {
         unsigned index; /* in its slab */
 } weft__stack;
 
-/* Stacks of size bytes, rounded up to pages. Maps nothing yet. */
+/* Stacks of size bytes: the odd number of pages that is next to it. Maps nothing yet. */
 void weft__stacks_init(weft__stacks *stacks, size_t size);
 
 /* Unmap all; in the child of a fork, all but the slab that the caller itself may run on. */

@@ -164,6 +164,7 @@ static void run_here(weft_pool *pool, weft_task *task)
                 weft__shield_exchange(shielded);
                 task = weft__task_exchange(caller);
                 weft__task_end(task, result);
+                counts = weft__counts_self(pool, &shared); /* a task may have migrated meanwhile */
                 weft__count(unrun ? &counts->cancelled : &counts->run, shared);
         } else {
                 weft_task_unref(task); /* cancelled by its group just now */

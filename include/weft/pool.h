@@ -120,12 +120,12 @@ typedef struct weft_pool_options {
         size_t max_queued;        /* bound on tasks that are submitted and not started; 0: none */
         weft_when_full when_full; /* what happens at the bound */
 
-        size_t stack_size; /* bytes of a task's stack, 64 KiB to 8 MiB, rounded up to pages; 0:
-                              256 KiB. Memory is used only as far as tasks touch it. A sixteenth is
-                              the guard, and weft itself needs about 1 KiB. A task that runs over
-                              its stack ends the process with SIGSEGV, after a message that names
-                              the task and the stack: the first pool sets a handler of that signal,
-                              which passes all else on to the one that there was. */
+        size_t stack_size; /* bytes of a task's stack, 64 KiB to 8 MiB, in whole pages; 0: 256 KiB.
+                              Memory is used only as far as tasks touch it. A sixteenth is the
+                              guard; up to a page and about 3 KiB are weft's own. A task that runs
+                              over its stack ends the process with SIGSEGV, after a message that
+                              names the task and the stack: the first pool sets a handler of that
+                              signal, which passes all else on to the one that there was. */
 
         unsigned flags; /* of enum weft_pool_flags */
 } weft_pool_options;
