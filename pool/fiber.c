@@ -108,6 +108,8 @@ weft__fiber *weft__fiber_new(weft__stacks *stacks, void (*entry)(weft__fiber *))
         fiber->tsan_fiber = __tsan_create_fiber(0);
 #endif
 #if defined(WEFT_ASAN)
+        /* What ran on it before may never have returned. */
+        __asan_unpoison_memory_region(fiber->asan_bottom, stacks->size - stacks->guard);
         __lsan_register_root_region(fiber->asan_bottom, stacks->size - stacks->guard);
 #endif
 #if defined(WEFT_VALGRIND)
@@ -116,20 +118,36 @@ weft__fiber *weft__fiber_new(weft__stacks *stacks, void (*entry)(weft__fiber *))
         return fiber;
 }
 
-void weft__fiber_free(weft__stacks *stacks, weft__fiber *fiber)
+/* The tools need not know of it any more. */
+static void forget(const weft__stacks *stacks, const weft__fiber *fiber)
 {
+        (void)stacks;
+        (void)fiber;
 #if defined(WEFT_TSAN)
         __tsan_destroy_fiber(fiber->tsan_fiber);
 #endif
 #if defined(WEFT_ASAN)
-        /* What was left in the middle of its loop never returned. */
-        __asan_unpoison_memory_region(fiber->asan_bottom, fiber->asan_size);
         __lsan_unregister_root_region(fiber->asan_bottom, stacks->size - stacks->guard);
 #endif
 #if defined(WEFT_VALGRIND)
         VALGRIND_STACK_DEREGISTER(fiber->valgrind_id);
 #endif
+}
+
+void weft__fiber_free(weft__stacks *stacks, weft__fiber *fiber)
+{
+        forget(stacks, fiber);
         weft__stacks_give(stacks, fiber->stack);
+}
+
+static void forget_at(char *high, void *stacks)
+{
+        forget(stacks, weft__fiber_at(high));
+}
+
+void weft__fibers_forget(weft__stacks *stacks)
+{
+        weft__stacks_visit(stacks, forget_at, stacks);
 }
 
 void weft__fiber_init_thread(weft__fiber *fiber)

@@ -79,6 +79,9 @@ weft__fiber *weft__fiber_new(weft__stacks *stacks, void (*entry)(weft__fiber *))
 /* Give it and its stack back. Not while it runs. Any thread. */
 void weft__fiber_free(weft__stacks *stacks, weft__fiber *fiber);
 
+/* All fibers there are go with their stacks, which are about to be unmapped. */
+void weft__fibers_forget(weft__stacks *stacks);
+
 /* The fiber whose stack ends there. */
 weft__fiber *weft__fiber_at(char *high);
 

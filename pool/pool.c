@@ -120,6 +120,8 @@ static weft_pool *pool_free(weft_pool *pool)
                         weft_task_unref(task);
                 weft__deque_fini(&w->deque);
         }
+        if (pool->generation == weft__fork_generation())
+                weft__fibers_forget(&pool->stacks);
         weft__stacks_fini(&pool->stacks);
         weft__free(pool, pool_size(pool->workers));
         return NULL;

@@ -15,8 +15,9 @@
  *
  * A task that waits (weft_await, weft_group_wait, the waits of suspend.h) parks: its stack is set
  * aside and its worker goes on with other tasks, each on a stack and in a frame of its own; nothing
- * is ever run on top of a waiter. It resumes on the worker that it parked on. On any other thread
- * the same calls block that thread. So there is one way to write a function, whoever calls it.
+ * is ever run on top of a waiter. It resumes on the worker that it parked on, unless the pool has
+ * WEFT_MIGRATE. On any other thread the same calls block that thread. So there is one way to write
+ * a function, whoever calls it.
  *
  * Happens-before: what the submitter did before it submitted happens before the task; what the task
  * did, and its destructor, happens before the return of whatever reports its end: weft_await(),
@@ -261,7 +262,8 @@ WEFT_API int weft_task_cancel(weft_task *task);
  * -EINVAL, -ENOMEM, or as weft_submit. Never blocks. Since 0.1. */
 WEFT_API int weft_task_on_done(weft_task *task, weft_fn *fn, void *arg);
 
-/* weft_task_current - the task that calls, borrowed, or NULL outside tasks. Since 0.1. */
+/* weft_task_current - the task that calls, borrowed; NULL outside tasks, or if a task that was
+ * submitted without a handle wants one, and there is no memory for it. Since 0.1. */
 WEFT_API weft_task *weft_task_current(void);
 
 /* weft_task_ref, weft_task_unref - one reference more; one fewer, returning NULL. A task runs to
