@@ -419,8 +419,8 @@ static void fork_beside_parked_tasks(bool by_task)
                         cr_assert_eq(weft_pool_stats(forks.pool, &stats), 0);
                 } while (stats.parked < (unsigned)i + 1);
         }
-        /* Until the worker sleeps: a sanitizer does not take its own locks before a fork, and the child
-         * would wait for what the worker held of them. */
+        /* Until the worker sleeps: a sanitizer does not take its own locks before a fork, and the
+         * child would wait for what the worker held of them. */
         usleep(50000);
         if (by_task)
                 cr_assert_eq(join(spawn(forks.pool, forks_in_task, NULL)), 0);
