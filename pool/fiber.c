@@ -108,8 +108,6 @@ weft__fiber *weft__fiber_new(weft__stacks *stacks, void (*entry)(weft__fiber *))
         fiber->tsan_fiber = __tsan_create_fiber(0);
 #endif
 #if defined(WEFT_ASAN)
-        /* What ran on it before may never have returned. */
-        __asan_unpoison_memory_region(fiber->asan_bottom, stacks->size - stacks->guard);
         __lsan_register_root_region(fiber->asan_bottom, stacks->size - stacks->guard);
 #endif
 #if defined(WEFT_VALGRIND)
@@ -127,6 +125,8 @@ static void forget(const weft__stacks *stacks, const weft__fiber *fiber)
         __tsan_destroy_fiber(fiber->tsan_fiber);
 #endif
 #if defined(WEFT_ASAN)
+        /* What ran on it may never have returned; the addresses will be something else. */
+        __asan_unpoison_memory_region(fiber->asan_bottom, stacks->size - stacks->guard);
         __lsan_unregister_root_region(fiber->asan_bottom, stacks->size - stacks->guard);
 #endif
 #if defined(WEFT_VALGRIND)
