@@ -12,10 +12,6 @@
 
 #include <weft/pool.h>
 
-#if defined(WEFT_VALGRIND)
-#include <valgrind/valgrind.h>
-#endif
-
 void weft__futex_wait(atomic_uint *word, unsigned expected, int64_t deadline)
 {
         struct timespec at, *until = NULL;
@@ -33,16 +29,10 @@ void weft__futex_wait(atomic_uint *word, unsigned expected, int64_t deadline)
 }
 
 /* The word may be gone: whoever waited there may have seen what it waited for and gone on. The
- * kernel takes an address here and does not look what is there; valgrind is told not to mind. */
+ * kernel takes an address here and does not look what is there; tests/run/valgrind.supp says so. */
 void weft__futex_wake(atomic_uint *word, int n)
 {
         int saved = errno;
-#if defined(WEFT_VALGRIND)
-        VALGRIND_DISABLE_ERROR_REPORTING;
-#endif
         syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, n, NULL, NULL, 0);
-#if defined(WEFT_VALGRIND)
-        VALGRIND_ENABLE_ERROR_REPORTING;
-#endif
         errno = saved;
 }
