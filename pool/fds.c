@@ -205,7 +205,12 @@ static int enlist(int fd, struct wanting *x)
                 serve(w, 0, -EBADF);
                 x->next = NULL;
                 w->first = x;
+                w->serial = ++fds.serials; /* the old file may live on, and still be reported */
                 r = arm(w, EPOLL_CTL_ADD);
+        } else if (r == -EEXIST) {
+                /* Closed while it was waited for, so that the registration stayed; and the same
+                 * file is back at its number. */
+                r = arm(w, EPOLL_CTL_MOD);
         }
         if (r < 0) {
                 w->first = x->next;

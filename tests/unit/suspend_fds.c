@@ -157,6 +157,48 @@ Test(suspend_fds, a_number_that_was_closed_and_used_again_ends_the_old_wait, .ti
         weft_pool_destroy(pool);
 }
 
+/* The kernel keeps what was registered as long as a duplicate is open, and reports it. */
+Test(suspend_fds, the_file_that_a_number_was_is_not_taken_for_the_one_that_it_is, .timeout = 60)
+{
+        weft_pool *pool = begin(1);
+        int old[2], new[2], kept;
+        cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, old), 0);
+        cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, new), 0);
+        cr_assert_geq(kept = dup(old[0]), 0);
+        struct wait in = {old[0], POLLIN, WEFT_FOREVER};
+        weft_task *task = spawn(pool, wait_for, &in);
+        until_parked(pool, 1);
+        cr_assert_eq(dup2(new[0], old[0]), old[0]);
+        struct wait shortly = {old[0], POLLIN, weft_now() + 200 * MS};
+        weft_task *later = spawn(pool, wait_for, &shortly);
+        cr_assert_eq(join(task), -EBADF);
+        cr_assert_eq(write(old[1], "x", 1), 1);
+        cr_assert_eq(join(later), -ETIMEDOUT);
+        weft_pool_destroy(pool);
+        close(kept);
+}
+
+Test(suspend_fds, a_file_that_is_back_at_its_number_is_waited_for, .timeout = 60)
+{
+        weft_pool *pool = begin(1);
+        int fd[2], kept;
+        cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+        cr_assert_geq(kept = dup(fd[0]), 0);
+        struct wait in = {fd[0], POLLIN, WEFT_FOREVER};
+        weft_task *task = spawn(pool, wait_for, &in);
+        until_parked(pool, 1);
+        close(fd[0]);
+        weft_task_cancel(task);
+        cr_assert_eq(join(task), -ECANCELED);
+        cr_assert_eq(dup2(kept, fd[0]), fd[0]);
+        task = spawn(pool, wait_for, &in);
+        until_parked(pool, 2);
+        cr_assert_eq(write(fd[1], "x", 1), 1);
+        cr_assert_eq(join(task), POLLIN);
+        weft_pool_destroy(pool);
+        close(kept);
+}
+
 Test(suspend_fds, bad_arguments_are_told, .timeout = 60)
 {
         weft_pool *pool = begin(1);
