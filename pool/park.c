@@ -40,6 +40,15 @@ static void make_ready(weft__worker *w, weft__fiber *fiber)
                 weft__worker_line_up(w, fiber);
 }
 
+/* The same for one that was just left, for a yield above all: all others come first. */
+static void line_up_last(weft__worker *w, weft__fiber *fiber)
+{
+        if (w->pool->migrate)
+                weft__enqueue_last(w->pool, fiber->task);
+        else
+                weft__worker_line_up(w, fiber);
+}
+
 /* ---- fibers in the loop ---- */
 
 static void keep_spare(weft__worker *w, weft__fiber *fiber)
@@ -97,7 +106,7 @@ void weft__park_commit(weft__worker *w)
         if (weft__wait_over(armed) ||
             !atomic_compare_exchange_strong_explicit(&left->wait.state, &armed, parked,
                                                      memory_order_acq_rel, memory_order_acquire))
-                make_ready(w, left);
+                line_up_last(w, left);
         else
                 WEFT__WAIT_AT(WEFT__AT_PARKED, &left->wait);
 }

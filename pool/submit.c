@@ -146,6 +146,14 @@ void weft__enqueue_parked(weft_pool *pool, weft_task *task)
         weft__enqueue(pool, task);
 }
 
+void weft__enqueue_last(weft_pool *pool, weft_task *task)
+{
+        /* relaxed: as above */
+        atomic_fetch_or_explicit(&task->state, WEFT__READY, memory_order_relaxed);
+        weft__injector_push(&pool->injector, task);
+        weft__idle_notify(pool);
+}
+
 /* The pool is full and its policy is that the submitter does the work. */
 static void run_here(weft_pool *pool, weft_task *task)
 {

@@ -252,6 +252,9 @@ void weft__enqueue(weft_pool *pool, weft_task *task);
 /* The same for one that has been parked: whoever takes it resumes it (WEFT_MIGRATE). */
 void weft__enqueue_parked(weft_pool *pool, weft_task *task);
 
+/* ... and behind all that this worker has: its own deque would give it back first. */
+void weft__enqueue_last(weft_pool *pool, weft_task *task);
+
 /* A task enters the queue of a bounded pool whether there is room or not; one has left it. */
 void weft__room_exceed(weft_pool *pool);
 void weft__room_freed(weft_pool *pool);

@@ -290,3 +290,41 @@ Test(migrate, those_from_outside_have_their_turn_beside_a_task_that_yields, .tim
                 finish(pool);
         }
 }
+
+static struct {
+        weft_event written;
+        int turns;
+        int whose[30];
+} line;
+
+static int takes_turns(void *number)
+{
+        for (int i = 0; i < 10; i++) {
+                line.whose[line.turns++] = N(number); /* the pool has one worker */
+                CHECK(weft_yield() == 0);
+        }
+        return 0;
+}
+
+static int starts_three(void *unused)
+{
+        (void)unused;
+        for (int i = 0; i < 3; i++)
+                CHECK(weft_submit(NULL, takes_turns, V(i)) == 0);
+        weft_event_set(&line.written);
+        return 0;
+}
+
+Test(migrate, tasks_that_yield_take_turns, .timeout = 60)
+{
+        weft_pool *pool = migrating_pool(1);
+        weft_event_init(&line.written);
+        cr_assert_eq(weft_submit(pool, starts_three, NULL), 0);
+        cr_assert_eq(weft_event_wait(&line.written, WEFT_FOREVER), 0);
+        finish(pool);
+        cr_assert_eq(line.turns, 30);
+        int again = 0;
+        for (int i = 1; i < 30; i++)
+                again += line.whose[i] == line.whose[i - 1];
+        cr_assert_leq(again, 3, "%d of 30 turns went to the one that had just yielded", again);
+}
