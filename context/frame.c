@@ -389,36 +389,42 @@ __attribute__((noinline)) weft__frame weft__frame_enter(weft_context *context)
         return earlier;
 }
 
-/* Back to an earlier frame. What the release functions of this one set, they set in that one. */
+/* Back to an earlier frame. What the release functions of this one set, they set in that one. They
+ * come last: they may wait, and t be another thread then. */
 static inline void frame_leave(struct weft__thread *t, weft__frame earlier)
 {
         weft_context *c = t->frame.context;
         frame_show(t, earlier.context);
         t->frame.id = earlier.id;
+        settle_unless_current(t);
         if (c)
                 weft__context_put(c, 1);
-        settle_unless_current(t);
 }
 
 /* Release functions of a task that ended have bound something in the frame of its worker. That one
  * was empty, and stays so, or a worker would take it from task to task. Bounded, since a release
  * function may bind anew whenever it is called. */
-static void frame_empty(struct weft__thread *t)
+static __attribute__((noinline)) bool frame_emptied(void)
 {
-        enum { ROUNDS = 8 };
-        for (int i = 0; i < ROUNDS && t->frame.context; i++) {
-                weft_context *c = t->frame.context;
-                frame_show(t, NULL);
-                weft__context_put(c, 1);
-        }
+        struct weft__thread *t = &weft__thread;
+        weft_context *c = t->frame.context;
+        if (!c)
+                return true;
+        frame_show(t, NULL);
+        weft__context_put(c, 1);
+        return false;
 }
 
 __attribute__((noinline)) void weft__frame_leave(weft__frame earlier)
 {
+        enum { ROUNDS = 8 };
         struct weft__thread *t = &weft__thread;
+        bool releases = t->frame.context && t->frame.context->cells;
         frame_leave(t, earlier);
-        if (unlikely(!earlier.context && t->frame.context))
-                frame_empty(t);
+        if (likely(!releases || earlier.context))
+                return;
+        for (int i = 0; i < ROUNDS && !frame_emptied(); i++)
+                ;
 }
 
 __attribute__((noinline)) weft__frame weft__frame_exchange(weft__frame next)
@@ -431,14 +437,32 @@ __attribute__((noinline)) weft__frame weft__frame_exchange(weft__frame next)
         return previous;
 }
 
+/* The release functions of a task go with it. If none of them waits, there is none to be run. */
+static inline void releases_aside(struct weft__thread *t, weft__aside *ret)
+{
+        ret->releases = t->release_runs;
+        if (likely(!ret->releases))
+                return;
+        ret->releasing = t->releasing;
+        t->releasing = NULL;
+        t->release_runs = false;
+}
+
+static inline void releases_back(struct weft__thread *t, const weft__aside *aside)
+{
+        if (likely(!aside->releases))
+                return;
+        t->releasing = aside->releasing;
+        t->release_runs = true;
+}
+
 __attribute__((noinline)) void weft__frame_set_aside(weft__aside *ret)
 {
         struct weft__thread *t = &weft__thread;
         ret->frame = t->frame;
-        ret->releases = t->release_runs;
         frame_show(t, NULL);
         t->frame.id = 0;
-        t->release_runs = false;
+        releases_aside(t, ret);
         settle_unless_current(t);
 }
 
@@ -446,18 +470,18 @@ __attribute__((noinline)) void weft__frame_trade(weft__aside *ret, const weft__a
 {
         struct weft__thread *t = &weft__thread;
         ret->frame = t->frame;
-        ret->releases = t->release_runs;
         frame_show(t, next->frame.context);
         t->frame.id = next->frame.id;
-        t->release_runs = next->releases;
+        releases_aside(t, ret);
+        releases_back(t, next);
         settle_unless_current(t);
 }
 
 __attribute__((noinline)) void weft__frame_take_up(const weft__aside *aside)
 {
         struct weft__thread *t = &weft__thread;
-        frame_leave(t, aside->frame);
-        t->release_runs = aside->releases;
+        frame_leave(t, aside->frame); /* of the loop: nothing is bound there, or released */
+        releases_back(t, aside);
 }
 
 weft_context *weft_context_swap(weft_context *next)

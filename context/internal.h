@@ -44,11 +44,13 @@ void *weft__context_get(const weft_context *context, const weft_var *var);
 /* Exchange the current frame for another one: what a stack switch does. Ends neither. */
 weft__frame weft__frame_exchange(weft__frame next);
 
-/* What a task that is set aside takes along: its frame, and whether a release function is what
- * waits. While it does, those of others go on; it goes on with its own when it is back. */
+/* What a task that is set aside takes along: its frame, whether a release function is what waits,
+ * and then those that are to be run after it. While it does, those of others go on; it goes on with
+ * its own when it is back. */
 typedef struct weft__aside {
         weft__frame frame;
         bool releases;
+        struct weft__cell *releasing; /* if releases */
 } weft__aside;
 
 /* Set aside what is current, which is empty afterwards; make current what was set aside, perhaps on

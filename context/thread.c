@@ -134,20 +134,27 @@ int weft__thread_enlist(void)
         return 0;
 }
 
-void weft__cells_release(void)
+/* The next cell whose release function is to be run; NULL: none is run any more. Not inlined, since
+ * the one before may have waited, and gone on on another thread. */
+static __attribute__((noinline)) struct weft__cell *next_releasing(void)
 {
         struct weft__thread *t = &weft__thread;
-        if (t->release_runs)
-                return; /* the loop below, further up the stack, goes on with what was added */
-        t->release_runs = true;
-        while (t->releasing) {
-                struct weft__cell *cell = t->releasing;
+        struct weft__cell *cell = t->releasing;
+        if (cell)
                 t->releasing = cell->next;
+        t->release_runs = cell != NULL;
+        return cell;
+}
+
+void weft__cells_release(void)
+{
+        if (weft__thread.release_runs)
+                return; /* the loop below, further up the stack, goes on with what was added */
+        for (struct weft__cell *cell; (cell = next_releasing());) {
                 void (*release)(void *value) = cell->release;
                 void *value = cell->value;
                 weft__free(cell, sizeof(*cell));
                 if (release)
                         release(value);
         }
-        t->release_runs = false;
 }

@@ -135,6 +135,8 @@ static void end_unrun(weft_task *task)
         weft__task_tell(task, weft__task_run(task, -ECANCELED));
         if (waited)
                 weft_task_unref(task);
+        counts =
+            weft__counts_self(pool, &shared); /* the destructor may have waited, and migrated */
         weft__count(&counts->cancelled, shared);
         weft__pool_check_drained(pool);
         if (visits)

@@ -104,20 +104,27 @@ static size_t pool_size(unsigned workers)
         return sizeof(weft_pool) + workers * sizeof(weft__worker);
 }
 
+/* What is left in a queue was cancelled there, and only the queue's reference is left of it. Not so
+ * in the child of a fork: there it may also be a task that was parked (WEFT_MIGRATE), whose
+ * reference is the run's, and which may lie on its fiber's stack. */
+static void drop_queued(weft_task *task)
+{
+        if (!weft__task_is(task, WEFT__READY))
+                weft_task_unref(task);
+}
+
 /* All threads are gone, or in the child of a fork never were. */
 static weft_pool *pool_free(weft_pool *pool)
 {
         weft_task *task;
-        /* What is left in queues was cancelled there, and only the queue's reference is left of it.
-         * */
         while (weft__injector_take(&pool->injector, &task, 1))
-                weft_task_unref(task);
+                drop_queued(task);
         for (unsigned i = 0; i < pool->workers; i++) {
                 weft__worker *w = &pool->worker[i];
                 if (!w->pool)
                         break; /* the pool was not completed */
                 while ((task = weft__deque_pop(&w->deque)))
-                        weft_task_unref(task);
+                        drop_queued(task);
                 weft__deque_fini(&w->deque);
         }
         if (pool->generation == weft__fork_generation())
