@@ -11,7 +11,8 @@
  *   weft_task_unref(t);
  *   weft_pool_destroy(pool);                     // drains
  *
- * A NULL pool means: the pool that the calling task runs on, else the default pool.
+ * A NULL pool means: the pool whose worker calls (weft_pool_current()), else the default pool; so
+ * also on a thread that is none, and runs a task for WEFT_CALLER or weft_blocking().
  *
  * A task that waits (weft_await, weft_group_wait, the waits of suspend.h) parks: its stack is set
  * aside and its worker goes on with other tasks, each on a stack and in a frame of its own; nothing
@@ -71,7 +72,10 @@ typedef enum weft_when_full {
         WEFT_BLOCK = 1,  /* wait until there is room (a task of another pool parks) */
         WEFT_CALLER = 2, /* run the task in the caller, in the task's own frame, before returning;
                             on a thread outside pools cancelling it does not end a wait that it has
-                            begun, only those that it begins afterwards */
+                            begun, only those that it begins afterwards; the same goes, on a worker
+                            of another pool, for cancelling its pool (and a wait there ends when
+                            that other one is cancelled). What it submits in its turn may run on top
+                            of it: a long chain of those needs the stack for it */
 } weft_when_full;
 
 /* How weft_pool_shutdown() treats the tasks that have not started. */

@@ -48,9 +48,10 @@ WEFT_API int weft_close(int fd);
  * Meanwhile the task is parked. fn runs in the task's own frame, so what it sets stays set. The
  * wait is not ended by cancellation. There are up to 64 such threads in a process, made as they are
  * needed and ended when they are idle for 5 s; further calls queue up. In fn the waits of this
- * header block that thread. On a thread outside pools it is a plain call. -EAGAIN: there is no such
- * thread, and none could be made; -ENOMEM: as weft_await(); -EINVAL: fn is NULL; in these cases fn
- * was not run. Since 0.1. */
+ * header block that thread, which is outside pools: weft_task_current() gives NULL there, a NULL
+ * pool is the default one, and weft_cancelled() knows of deadlines only. On a thread outside
+ * pools it is a plain call. -EAGAIN: there is no such thread, and none could be made; -ENOMEM:
+ * as weft_await(); -EINVAL: fn is NULL; in these cases fn was not run. Since 0.1. */
 WEFT_API int weft_blocking(weft_fn *fn, void *arg);
 
 /* weft_cancelled - whether whoever calls should end: -ECANCELED: the task has been cancelled; else

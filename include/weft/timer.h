@@ -39,9 +39,10 @@ enum weft_spawn_flags {
 
 /* weft_spawn_at - run fn(arg) as a task, not before the time `when`.
  *
- * A time that has passed means now; WEFT_FOREVER, that only weft_task_cancel() or the end of the
- * pool ends it. If ret is not NULL, *ret is a handle and the caller's to weft_task_unref(). A task
- * that is cancelled before its time is gone from the pool when weft_task_cancel() returns.
+ * A time that has passed means now; WEFT_FOREVER, that only weft_task_cancel() or a shutdown by
+ * WEFT_CANCEL ends it (one by WEFT_DRAIN, weft_pool_destroy() too, waits for that). If ret is
+ * not NULL, *ret is a handle and the caller's to weft_task_unref(). A task that is cancelled
+ * before its time is gone from the pool when weft_task_cancel() returns.
  *
  * 0; or nothing is kept: -EINVAL: fn is NULL, or a flag unknown; -ENOMEM; -ESHUTDOWN: the pool is
  * shutting down; -EOWNERDEAD: a pool from before fork(). Any thread; never blocks or parks.
