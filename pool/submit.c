@@ -139,17 +139,21 @@ void weft__enqueue(weft_pool *pool, weft_task *task)
         weft__idle_notify(pool);
 }
 
-void weft__enqueue_parked(weft_pool *pool, weft_task *task)
+static void mark_ready(weft_task *task)
 {
         /* relaxed: the queue publishes it */
         atomic_fetch_or_explicit(&task->state, WEFT__READY, memory_order_relaxed);
+}
+
+void weft__enqueue_parked(weft_pool *pool, weft_task *task)
+{
+        mark_ready(task);
         weft__enqueue(pool, task);
 }
 
 void weft__enqueue_last(weft_pool *pool, weft_task *task)
 {
-        /* relaxed: as above */
-        atomic_fetch_or_explicit(&task->state, WEFT__READY, memory_order_relaxed);
+        mark_ready(task);
         weft__injector_push(&pool->injector, task);
         weft__idle_notify(pool);
 }

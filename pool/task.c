@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Tasks: making them, running them, their end, cancelling and awaiting them (see task.h).
+ * Tasks: making them, running them, their end, awaiting them (see task.h; cancelling: cancel.c).
  *
  * Pairings
  *  T1  end: state (release) -> whoever sees ENDED (acquire): the result, and all that the task did

@@ -8,31 +8,9 @@
 #include <poll.h>
 #include <unistd.h>
 
-static weft_pool *migrating_pool(unsigned workers)
-{
-        weft_pool_options o = {
-            .size = sizeof(o), .workers = workers, .name = "moving", .flags = WEFT_MIGRATE};
-        weft_pool *pool;
-        cr_assert_eq(weft_pool_create(&pool, &o), 0);
-        return pool;
-}
-
 static weft_var var = WEFT_VAR_INIT("var");
 
 /* ---- a task whose worker is busy goes on elsewhere ------------------------------------------- */
-
-/* Both are constant for a compiler, which would keep them over a wait. */
-static __attribute__((noinline)) int *errno_now(void)
-{
-        __asm__ volatile("");
-        return &errno;
-}
-
-static __attribute__((noinline)) pthread_t thread_now(void)
-{
-        __asm__ volatile("");
-        return pthread_self();
-}
 
 struct mover {
         bool by_fd; /* waits for a byte in the pipe, not for the event */

@@ -5,21 +5,6 @@
  */
 #include "pool_help.h"
 
-static weft_pool *migrating_pool(unsigned workers)
-{
-        weft_pool_options o = {.size = sizeof(o), .workers = workers, .flags = WEFT_MIGRATE};
-        weft_pool *pool;
-        cr_assert_eq(weft_pool_create(&pool, &o), 0);
-        return pool;
-}
-
-/* A compiler may keep what pthread_self() gave over a wait. */
-static __attribute__((noinline)) pthread_t thread_now(void)
-{
-        __asm__ volatile("");
-        return pthread_self();
-}
-
 /* ---- a release function that waits ----------------------------------------------------------- */
 
 static struct {

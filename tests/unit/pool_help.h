@@ -16,6 +16,7 @@
 #include <criterion/criterion.h>
 
 #include <dirent.h>
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
@@ -70,6 +71,29 @@
 #define N(v) ((int)(intptr_t)(v))
 
 #define MS INT64_C(1000000)
+
+/* Where errno is, and which thread runs, now: both are constant for a compiler, which would keep
+ * them over a wait. */
+static __attribute__((noinline, unused)) int *errno_now(void)
+{
+        __asm__ volatile("");
+        return &errno;
+}
+
+static __attribute__((noinline, unused)) pthread_t thread_now(void)
+{
+        __asm__ volatile("");
+        return pthread_self();
+}
+
+static inline weft_pool *migrating_pool(unsigned workers)
+{
+        weft_pool_options o = {
+            .size = sizeof(o), .workers = workers, .name = "moving", .flags = WEFT_MIGRATE};
+        weft_pool *pool;
+        cr_assert_eq(weft_pool_create(&pool, &o), 0);
+        return pool;
+}
 
 static inline int64_t in_ms(int64_t ms)
 {

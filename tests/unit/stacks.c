@@ -205,13 +205,18 @@ static int touches_nothing(void *arg)
         return *(volatile int *)arg;
 }
 
-static void faults(void)
+static void fault_with(void (*handler)(int signal))
 {
         weft_pool *pool;
-        signal(SIGSEGV, SIG_DFL);
+        signal(SIGSEGV, handler);
         if (weft_pool_create(&pool, NULL) < 0 || weft_submit(pool, touches_nothing, V(8)) < 0)
                 _exit(1);
         weft_pool_destroy(pool);
+}
+
+static void faults(void)
+{
+        fault_with(SIG_DFL);
 }
 
 Test(stacks, another_fault_dies_as_it_would_without_weft, .timeout = 60)
@@ -230,11 +235,7 @@ static void own_handler(int signal)
 
 static void faults_with_a_handler(void)
 {
-        weft_pool *pool;
-        signal(SIGSEGV, own_handler);
-        if (weft_pool_create(&pool, NULL) < 0 || weft_submit(pool, touches_nothing, V(8)) < 0)
-                _exit(1);
-        weft_pool_destroy(pool);
+        fault_with(own_handler);
 }
 
 Test(stacks, a_handler_that_was_there_before_gets_the_other_faults, .timeout = 60)

@@ -81,19 +81,6 @@ static struct play {
 
 static weft_var var = WEFT_VAR_INIT("var");
 
-/* Both are constant for a compiler, which would keep them over a wait. */
-static __attribute__((noinline)) int *errno_now(void)
-{
-        __asm__ volatile("");
-        return &errno;
-}
-
-static __attribute__((noinline)) pthread_t thread_now(void)
-{
-        __asm__ volatile("");
-        return pthread_self();
-}
-
 static bool involves(const struct end *end, enum step step)
 {
         return end->first == step || end->second == step;
