@@ -176,7 +176,7 @@ weft__waiter *weft__wait_begin(weft__waiter *own, bool shielded)
         w->linked = false;
         unsigned armed = WEFT__ARMED | (shielded ? WEFT__SHIELD : 0);
         atomic_store_explicit(&w->state, armed, memory_order_seq_cst); /* X1 <-> cancel */
-        if (task && !shielded && weft__task_cancelled(task))
+        if (task && !shielded && weft__task_cancelled_here(task))
                 weft__wake(w, WEFT__CANCELLED);
         WEFT__WAIT_AT(WEFT__AT_BEGIN, w);
         return w;

@@ -212,6 +212,15 @@ bool weft__task_cancelled(const weft_task *task)
                atomic_load_explicit(&task->pool->cancelling, memory_order_seq_cst);
 }
 
+bool weft__task_cancelled_here(const weft_task *task)
+{
+        const weft__worker *w = weft__worker_self();
+        /* seq_cst: X1 <-> weft__park_cancel */
+        return weft__task_cancelled(task) ||
+               (w && w->pool != task->pool &&
+                atomic_load_explicit(&w->pool->cancelling, memory_order_seq_cst));
+}
+
 void weft__task_waits_on(weft_task *task, struct weft__fiber *fiber)
 {
         /* relaxed: only this thread writes it */
@@ -235,7 +244,7 @@ int weft_cancelled(void)
         const weft_task *task = weft__task_self();
         if (weft__shielded())
                 return 0;
-        if (task && weft__task_cancelled(task))
+        if (task && weft__task_cancelled_here(task))
                 return -ECANCELED;
         return weft__deadline_passed() ? -ETIMEDOUT : 0;
 }

@@ -180,6 +180,10 @@ void weft__task_lent(weft_task *task);
 /* Whether a task has been asked to end, by itself or with its pool. */
 bool weft__task_cancelled(const weft_task *task);
 
+/* The same for the task that runs on this thread: one that its submitter runs on a worker of
+ * another pool (WEFT_CALLER) is called off with that pool too, since its waits are. */
+bool weft__task_cancelled_here(const weft_task *task);
+
 /* ---- task_memory.c ---- */
 
 /* Memory for a task, or for its first line alone; NULL when there is none. Any thread. */

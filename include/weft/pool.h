@@ -73,9 +73,9 @@ typedef enum weft_when_full {
         WEFT_CALLER = 2, /* run the task in the caller, in the task's own frame, before returning;
                             on a thread outside pools cancelling it does not end a wait that it has
                             begun, only those that it begins afterwards; the same goes, on a worker
-                            of another pool, for cancelling its pool (and a wait there ends when
-                            that other one is cancelled). What it submits in its turn may run on top
-                            of it: a long chain of those needs the stack for it */
+                            of another pool, for cancelling its own pool. When that other pool is
+                            cancelled, so is what its worker runs here. What it submits in its turn
+                            may run on top of it: a long chain of those needs the stack for it */
 } weft_when_full;
 
 /* How weft_pool_shutdown() treats the tasks that have not started. */

@@ -484,6 +484,41 @@ Test(pool_limit, caller_that_is_cancelled_does_not_wake_the_task_it_runs, .timeo
         finish(pool);
 }
 
+static int sleep_until_called_off(void *arg)
+{
+        struct in_group *in = arg;
+        CHECK(weft_cancelled() == 0);
+        atomic_fetch_add(&in->ran, 1);
+        CHECK(weft_sleep_until(WEFT_FOREVER) == -ECANCELED);
+        CHECK(weft_cancelled() == -ECANCELED);
+        CHECK(weft_sleep_until(WEFT_FOREVER) == -ECANCELED);
+        return 0;
+}
+
+static int run_sleeper_of_another_pool(void *arg)
+{
+        struct in_group *in = arg;
+        return weft_submit(in->pool, sleep_until_called_off, in);
+}
+
+/* What a worker runs for another pool is called off with the worker's pool, and says so. */
+Test(pool_limit, caller_whose_pool_is_cancelled_calls_off_the_task_it_runs, .timeout = 30)
+{
+        weft_pool *pool = bounded(WEFT_CALLER), *other = begin(1);
+        struct in_group in = {.pool = pool};
+        atomic_int count = 0;
+        struct plug plug;
+
+        plug_in(&plug, pool, 1);
+        fill(pool, &count);
+        cr_assert_eq(weft_submit(other, run_sleeper_of_another_pool, &in), 0);
+        cr_assert(reaches(&in.ran, 1));
+        cr_assert_eq(weft_pool_shutdown(other, WEFT_CANCEL, WEFT_FOREVER), 0);
+        plug_out(&plug);
+        finish(other);
+        finish(pool);
+}
+
 static int block_on_full_pool(void *pool)
 {
         return weft_submit(pool, nothing, NULL);
