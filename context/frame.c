@@ -13,6 +13,8 @@
  *  K1  a reference is given back (release) -> the last one frees (acquire)
  *  K2  a reference is given back (release) -> the only owner left edits in place (acquire)
  */
+#define WEFT__DEFINES 1 /* what is inlined elsewhere is defined here */
+
 #include "map.h"
 #include "memory.h"
 #include "thread.h"
@@ -30,13 +32,14 @@ static atomic_uint_least64_t frame_ids = 1;
 void weft__context_settle(void)
 {
         struct weft__thread *t = &weft__thread;
-        size_t n = t->bank.count;
-        if (!n)
+        weft_context *c = t->here.bank.context;
+        size_t n = weft__banked(t);
+        if (!c)
                 return;
-        t->bank.count = 0;
+        weft__bank_become(t, NULL, 0);
         /* K1: both sides in one; K2 -> */
-        if (atomic_fetch_sub_explicit(&t->bank.context->refs, n, memory_order_acq_rel) == n) {
-                weft__map_destroy(t->bank.context);
+        if (atomic_fetch_sub_explicit(&c->refs, n, memory_order_acq_rel) == n) {
+                weft__map_destroy(c);
                 weft__cells_release();
         }
 }
@@ -44,7 +47,8 @@ void weft__context_settle(void)
 /* The bank may hold a context with cells only while it is the current one. */
 static void settle_unless_current(struct weft__thread *t)
 {
-        if (t->bank.count && t->bank.context != t->frame.context && t->bank.context->cells)
+        if (t->here.bank.context && t->here.bank.context != t->here.context &&
+            t->here.bank.context->cells)
                 weft__context_settle();
 }
 
@@ -52,19 +56,17 @@ static void settle_unless_current(struct weft__thread *t)
 static __attribute__((noinline)) void put_slowly(weft_context *c, size_t n)
 {
         struct weft__thread *t = &weft__thread;
-        if (t->bank.count && t->bank.context == c) {
-                n += t->bank.count;
-                t->bank.count = 0;
+        if (t->here.bank.context == c) {
+                n += weft__banked(t);
+                weft__bank_become(t, NULL, 0);
         }
         /* K1: acquire; nobody else has a reference, so nobody can take one */
         if (atomic_load_explicit(&c->refs, memory_order_acquire) == n) {
                 weft__map_destroy(c);
                 weft__cells_release();
         } else if (!c->cells && (likely(t->life == WEFT__LIVE) || weft__thread_enlist() == 0)) {
-                if (t->bank.count)
-                        weft__context_settle();
-                t->bank.context = c;
-                t->bank.count = n;
+                weft__context_settle();
+                weft__bank_become(t, c, n);
         } else if (atomic_fetch_sub_explicit(&c->refs, n, memory_order_acq_rel) == n) { /* K1, K2 */
                 weft__map_destroy(c);
                 weft__cells_release();
@@ -74,24 +76,22 @@ static __attribute__((noinline)) void put_slowly(weft_context *c, size_t n)
 void weft__context_put(weft_context *c, size_t n)
 {
         struct weft__thread *t = &weft__thread;
-        size_t banked = t->bank.count;
         /* relaxed: if it is the last one after all, it goes when the bank is settled */
-        if (likely(banked && t->bank.context == c && !c->cells &&
-                   atomic_load_explicit(&c->refs, memory_order_relaxed) != n + banked))
-                t->bank.count = n + banked;
+        if (likely(t->here.bank.context == c && !c->cells &&
+                   atomic_load_explicit(&c->refs, memory_order_relaxed) != n + weft__banked(t)))
+                t->here.bank.given += n;
         else
                 put_slowly(c, n);
 }
 
-/* Take a reference to c where the bank has none to spare. */
-static weft_context *ref_shared(struct weft__thread *t, weft_context *c)
+weft_context *weft__context_ref_shared(weft_context *c)
 {
+        struct weft__thread *t = &weft__thread;
         size_t n = 1;
-        if (c == t->frame.context && weft__thread_enlist() == 0) {
-                if (t->bank.context != c)
+        if (c == t->here.context && weft__thread_enlist() == 0) {
+                if (t->here.bank.context != c)
                         weft__context_settle();
-                t->bank.context = c;
-                t->bank.count += BATCH;
+                weft__bank_become(t, c, BATCH + weft__banked(t));
                 n += BATCH;
         }
         /* relaxed: the caller has a reference, so the context is there already */
@@ -104,11 +104,10 @@ weft_context *weft_context_ref(weft_context *c)
         struct weft__thread *t = &weft__thread;
         if (!c)
                 return NULL;
-        if (likely(t->bank.context == c && t->bank.count > 1)) {
-                t->bank.count--;
-                return c;
-        }
-        return ref_shared(t, c);
+        if (unlikely(t->here.bank.context != c || weft__banked(t) == 1)) /* one stays */
+                return weft__context_ref_shared(c);
+        t->here.bank.taken++;
+        return c;
 }
 
 weft_context *weft_context_unref(weft_context *c)
@@ -116,10 +115,14 @@ weft_context *weft_context_unref(weft_context *c)
         struct weft__thread *t = &weft__thread;
         if (!c)
                 return NULL;
-        if (likely(t->bank.context == c && t->bank.count)) {
-                t->bank.count++;
-                return NULL;
-        }
+        if (unlikely(t->here.bank.context != c))
+                return weft__context_unref_shared(c);
+        t->here.bank.given++;
+        return NULL;
+}
+
+weft_context *weft__context_unref_shared(weft_context *c)
+{
         /* K1: both sides in one; K2 -> */
         if (atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) == 1) {
                 weft__map_destroy(c);
@@ -130,7 +133,7 @@ weft_context *weft_context_unref(weft_context *c)
 
 weft_context *weft_context_capture(void)
 {
-        return weft_context_ref(weft__thread.frame.context);
+        return weft_context_ref(weft__thread.here.context);
 }
 
 weft_context *weft_context_empty(void)
@@ -158,7 +161,12 @@ static inline void *get(const weft_context *c, const weft_var *var)
 
 void *weft_get(const weft_var *var)
 {
-        return get(weft__thread.frame.context, var);
+        return get(weft__thread.here.context, var);
+}
+
+void *weft__get_slowly(const weft_var *var)
+{
+        return get(weft__thread.here.context, var);
 }
 
 void *weft__context_get(const weft_context *context, const weft_var *var)
@@ -180,7 +188,7 @@ int weft_context_lookup(const weft_context *c, const weft_var *var, void **ret_v
 
 int weft_lookup(const weft_var *var, void **ret_value)
 {
-        return weft_context_lookup(weft__thread.frame.context, var, ret_value);
+        return weft_context_lookup(weft__thread.here.context, var, ret_value);
 }
 
 /* ---- set and reset ---- */
@@ -188,14 +196,14 @@ int weft_lookup(const weft_var *var, void **ret_value)
 static void frame_show(struct weft__thread *t, weft_context *c)
 {
         weft__signal_fence(); /* a handler sees the context whole */
-        t->frame.context = c;
+        t->here.context = c;
         weft__signal_fence(); /* and the old one is given back afterwards */
 }
 
 /* Put raw into key's slot of the frame's context; *ret_old, and what it owns, is the caller's. */
 static int frame_exchange_slot(struct weft__thread *t, uint32_t key, void *raw, void **ret_old)
 {
-        weft_context *c = t->frame.context;
+        weft_context *c = t->here.context;
         if (c && weft__sole_owner(t, c)) {
                 if (!weft__map_prepare(c, key))
                         return -ENOMEM;
@@ -219,14 +227,14 @@ static int frame_exchange_slot(struct weft__thread *t, uint32_t key, void *raw, 
 static uint64_t frame_id(struct weft__thread *t)
 {
         enum { IDS = 1 << 16 };
-        if (likely(t->frame.id))
-                return t->frame.id;
+        if (likely(t->here.frame))
+                return t->here.frame;
         if (t->next_frame_id == t->end_frame_id) {
                 /* relaxed: only the number counts */
                 t->next_frame_id = atomic_fetch_add_explicit(&frame_ids, IDS, memory_order_relaxed);
                 t->end_frame_id = t->next_frame_id + IDS;
         }
-        return t->frame.id = t->next_frame_id++;
+        return t->here.frame = t->next_frame_id++;
 }
 
 static struct weft__cell *cell_new(const weft_var *var, void *value)
@@ -261,6 +269,7 @@ static __attribute__((noinline)) int set_slowly(weft_var *var, void *value, weft
         int r = weft__thread_enlist();
         if (r < 0)
                 return r;
+        weft__frame_own(t);
         uint32_t key = weft__var_enlist(var);
         if (!key)
                 return -ENOMEM;
@@ -287,12 +296,13 @@ static __attribute__((noinline)) int set_slowly(weft_var *var, void *value, weft
 int weft_set(weft_var *var, void *value, weft_token *ret_token)
 {
         struct weft__thread *t = &weft__thread;
-        weft_context *c = t->frame.context;
+        weft_context *c = t->here.context;
         if (unlikely(!var))
                 return -EINVAL;
         uint32_t key = weft__var_key(var);
         /* A near, plain var (key 0, never set, is not) in a context that is nobody else's. */
-        if (unlikely(key - 1 >= WEFT__NEAR - 1 || !c || !weft__sole_owner(t, c)))
+        if (unlikely(key - 1 >= WEFT__NEAR - 1 || !c || !(t->here.calls & WEFT__LINK_KNOWN) ||
+                     !weft__sole_owner(t, c)))
                 return set_slowly(var, value, ret_token);
         void *old = c->slot[key];
         c->slot[key] = value;
@@ -305,7 +315,7 @@ int weft_set(weft_var *var, void *value, weft_token *ret_token)
 /* Leave an empty map for the empty context. */
 static void frame_trim(struct weft__thread *t)
 {
-        weft_context *c = t->frame.context;
+        weft_context *c = t->here.context;
         if (c && c->count == 0) {
                 frame_show(t, NULL);
                 weft__context_put(c, 1);
@@ -322,10 +332,21 @@ int weft_reset(weft_var *var, weft_token *token)
                 return -EALREADY;
         if (unlikely(key != weft__var_key(var)))
                 return -EINVAL;
-        if (unlikely(token->weft__frame != t->frame.id))
+        weft__frame_own(t);
+        if (unlikely(token->weft__frame != t->here.frame))
                 return -EPERM;
 
         void *displaced;
+        weft_context *c = t->here.context;
+        if (likely(key < WEFT__NEAR && c && weft__sole_owner(t, c))) {
+                /* As weft_set() does it: a near, plain var in a context that is nobody else's. */
+                displaced = c->slot[key];
+                c->slot[key] = token->weft__old;
+                c->count += (displaced == WEFT__UNSET) - (token->weft__old == WEFT__UNSET);
+                token->weft__key = 0;
+                frame_trim(t);
+                return 0;
+        }
         int r = frame_exchange_slot(t, key, token->weft__old, &displaced);
         if (r < 0)
                 return r;
@@ -382,9 +403,10 @@ void weft__with_end(struct weft__with *with)
 __attribute__((noinline)) weft__frame weft__frame_enter(weft_context *context)
 {
         struct weft__thread *t = &weft__thread;
-        weft__frame earlier = t->frame;
+        weft__frame_own(t);
+        weft__frame earlier = weft__frame_now(t);
         frame_show(t, context);
-        t->frame.id = 0;
+        t->here.frame = 0;
         settle_unless_current(t);
         return earlier;
 }
@@ -393,9 +415,9 @@ __attribute__((noinline)) weft__frame weft__frame_enter(weft_context *context)
  * come last: they may wait, and t be another thread then. */
 static inline void frame_leave(struct weft__thread *t, weft__frame earlier)
 {
-        weft_context *c = t->frame.context;
+        weft_context *c = t->here.context;
         frame_show(t, earlier.context);
-        t->frame.id = earlier.id;
+        t->here.frame = earlier.id;
         settle_unless_current(t);
         if (c)
                 weft__context_put(c, 1);
@@ -407,7 +429,7 @@ static inline void frame_leave(struct weft__thread *t, weft__frame earlier)
 static __attribute__((noinline)) bool frame_emptied(void)
 {
         struct weft__thread *t = &weft__thread;
-        weft_context *c = t->frame.context;
+        weft_context *c = t->here.context;
         if (!c)
                 return true;
         frame_show(t, NULL);
@@ -419,7 +441,7 @@ __attribute__((noinline)) void weft__frame_leave(weft__frame earlier)
 {
         enum { ROUNDS = 8 };
         struct weft__thread *t = &weft__thread;
-        bool releases = t->frame.context && t->frame.context->cells;
+        bool releases = t->here.context && t->here.context->cells;
         frame_leave(t, earlier);
         if (likely(!releases || earlier.context))
                 return;
@@ -430,9 +452,10 @@ __attribute__((noinline)) void weft__frame_leave(weft__frame earlier)
 __attribute__((noinline)) weft__frame weft__frame_exchange(weft__frame next)
 {
         struct weft__thread *t = &weft__thread;
-        weft__frame previous = t->frame;
+        weft__frame_own(t);
+        weft__frame previous = weft__frame_now(t);
         frame_show(t, next.context);
-        t->frame.id = next.id;
+        t->here.frame = next.id;
         settle_unless_current(t);
         return previous;
 }
@@ -459,9 +482,14 @@ static inline void releases_back(struct weft__thread *t, const weft__aside *asid
 __attribute__((noinline)) void weft__frame_set_aside(weft__aside *ret)
 {
         struct weft__thread *t = &weft__thread;
-        ret->frame = t->frame;
+        weft__frame_own(t);
+        ret->frame = weft__frame_now(t);
+        ret->calls = t->here.calls;
+        ret->oldest = t->oldest;
         frame_show(t, NULL);
-        t->frame.id = 0;
+        t->here.frame = 0;
+        t->here.calls = WEFT__LINK_BOTTOM;
+        t->oldest = NULL;
         releases_aside(t, ret);
         settle_unless_current(t);
 }
@@ -469,9 +497,14 @@ __attribute__((noinline)) void weft__frame_set_aside(weft__aside *ret)
 __attribute__((noinline)) void weft__frame_trade(weft__aside *ret, const weft__aside *next)
 {
         struct weft__thread *t = &weft__thread;
-        ret->frame = t->frame;
+        weft__frame_own(t);
+        ret->frame = weft__frame_now(t);
+        ret->calls = t->here.calls;
+        ret->oldest = t->oldest;
         frame_show(t, next->frame.context);
-        t->frame.id = next->frame.id;
+        t->here.frame = next->frame.id;
+        t->here.calls = next->calls;
+        t->oldest = next->oldest;
         releases_aside(t, ret);
         releases_back(t, next);
         settle_unless_current(t);
@@ -480,6 +513,8 @@ __attribute__((noinline)) void weft__frame_trade(weft__aside *ret, const weft__a
 __attribute__((noinline)) void weft__frame_take_up(const weft__aside *aside)
 {
         struct weft__thread *t = &weft__thread;
+        t->here.calls = aside->calls;
+        t->oldest = aside->oldest;
         frame_leave(t, aside->frame); /* of the loop: nothing is bound there, or released */
         releases_back(t, aside);
 }
@@ -487,9 +522,10 @@ __attribute__((noinline)) void weft__frame_take_up(const weft__aside *aside)
 weft_context *weft_context_swap(weft_context *next)
 {
         struct weft__thread *t = &weft__thread;
-        weft_context *previous = t->frame.context;
         if (weft__thread_enlist() == -ESHUTDOWN)
                 return weft_context_unref(next);
+        weft__frame_own(t);
+        weft_context *previous = t->here.context;
         frame_show(t, next);
         settle_unless_current(t);
         return previous;

@@ -44,11 +44,13 @@ void *weft__context_get(const weft_context *context, const weft_var *var);
 /* Exchange the current frame for another one: what a stack switch does. Ends neither. */
 weft__frame weft__frame_exchange(weft__frame next);
 
-/* What a task that is set aside takes along: its frame, whether a release function is what waits,
- * and then those that are to be run after it. While it does, those of others go on; it goes on with
- * its own when it is back. */
+/* What a task that is set aside takes along: its frame, what it has forked, whether a release
+ * function is what waits, and then those that are to be run after it. While it does, those of
+ * others go on; it goes on with its own when it is back. */
 typedef struct weft__aside {
         weft__frame frame;
+        uintptr_t calls; /* that it has forked: see below */
+        weft_job *oldest;
         bool releases;
         struct weft__cell *releasing; /* if releases */
 } weft__aside;
@@ -60,6 +62,42 @@ void weft__frame_take_up(const weft__aside *aside);
 
 /* Both in one, where nothing is current in between. */
 void weft__frame_trade(weft__aside *ret, const weft__aside *next);
+
+/* ---- calls that were forked and are not joined (calls.c, inline.h) ----
+ *
+ * A call owes nobody anything while it is neither looked at nor the context changed: it is in the
+ * list, and its context is the current one. weft__calls_know() notes for each that is new what its
+ * context is, and gives those that run a frame; then they may be looked at, and be given away. */
+
+/* The link to the newest of the thread that calls. */
+uintptr_t weft__calls_newest(void);
+
+void weft__calls_know(void);
+
+/* The oldest that neither runs nor was given away; NULL: there is none. */
+weft_job *weft__calls_oldest(void);
+
+/* That one is somebody else's now, and with it the reference to its context. */
+void weft__calls_give_away(weft_job *oldest);
+
+/* The newest, known and not running, leaves the list; the reference is the caller's. */
+void weft__calls_pop(weft_job *newest);
+
+/* Whether it is in the list. Looks at all of it. */
+bool weft__calls_include(const weft_job *job);
+
+/* The job of a link; NULL at the bottom. */
+static inline weft_job *weft__calls_job(uintptr_t link)
+{
+        return (weft_job *)(link & ~(uintptr_t)WEFT__LINK_FLAGS);
+}
+
+/* A function has returned, and left calls that it had forked: their storage is gone. Ends the
+ * process, with a message. */
+void weft__calls_left(void) __attribute__((noreturn));
+
+/* Where other threads may ask the one that calls for work, as long as it lives. */
+unsigned char *weft__calls_asked(void);
 
 /* Give back references that the thread keeps in reserve: before it sleeps for long. */
 void weft__context_settle(void);

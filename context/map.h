@@ -31,8 +31,8 @@
 
 #include "atomics.h"
 
-#define WEFT__NEAR  9u          /* near ids are 1 to 8 */
-#define WEFT__KEPT  0x80000000u /* in a var's key: its slots hold cells */
+#define WEFT__NEAR  ((unsigned)WEFT__NEAR_SLOTS) /* near ids are 1 to 8 */
+#define WEFT__KEPT  0x80000000u                  /* in a var's key: its slots hold cells */
 #define WEFT__UNSET ((void *)&weft__unset)
 
 extern const char weft__unset __attribute__((visibility("hidden")));
@@ -58,6 +58,8 @@ struct weft_context {
 
 /* Every task that sets a var has one of its own: 96 bytes are a size of which jemalloc wastes
  * nothing. */
+_Static_assert(offsetof(struct weft_context, slot) == offsetof(struct weft__near, slot),
+               "inlined look-ups find the slots");
 _Static_assert(sizeof(void *) != 8 || sizeof(struct weft_context) == 96, "a context grew");
 
 /* The raw content of key's slot in a context that may be NULL. */

@@ -16,7 +16,7 @@
 
 #include "memory.h"
 
-_Thread_local struct weft__thread weft__thread;
+_Thread_local struct weft__thread weft__thread = {.here.calls = WEFT__LINK_BOTTOM};
 
 #if defined(WEFT_TSAN)
 atomic_uint weft__fence_word;
@@ -79,11 +79,15 @@ static int find_claim(struct dl_phdr_info *object, size_t size, void *ret_found)
 static void thread_exits(void *arg)
 {
         struct weft__thread *t = arg;
-        weft_context *c = t->frame.context;
+        weft_context *c = t->here.context;
 
         t->life = WEFT__EXITING; /* from here on nothing is bound, cached or banked */
         t->release_runs = false; /* a release function may be what ended the thread */
-        t->frame = (weft__frame){NULL, 0};
+        t->here.context = NULL;
+        t->here.frame = 0;
+        t->here.calls =
+            WEFT__LINK_BOTTOM; /* what was forked and not joined has gone with the stack */
+        t->oldest = NULL;
         weft__signal_fence();
         if (c)
                 weft__context_put(c, 1);

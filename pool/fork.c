@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: MIT
  *
- * Fork and join.
+ * Fork and join, where somebody else wants a job (the rest is inlined: weft/fork.h).
  *
- * The jobs of a task that nobody else knows of are a list through the jobs themselves, newest
- * first, which hangs on the fiber. When a worker has nothing to do, the owner, at its next fork or
- * join, makes a task of the oldest of them and puts that into its deque; then the job's own part is
- * only to be waited for. At the join the owner claims that task as a canceller would: if nobody has
- * started it, the job runs as a call, and the task stays in its queue for whoever finds it there
- * and drops it.
+ * The jobs that a task has forked and not joined are a list that only its worker knows
+ * (context/calls.c). When another worker has nothing to do it asks (idle.c), and the owner, at its
+ * next fork or join, makes a task of the oldest job and puts that into its deque; then the job's
+ * own part is only to be waited for. At the join the owner claims that task as a canceller would:
+ * if nobody has started it, the job runs as a call, and the task stays in its queue for whoever
+ * finds it there and drops it.
  *
- * Invariant: in the list, jobs that have become tasks lie below those that have not, since the
- * oldest go first. `fiber->oldest_private` is the lowest one without a task, or NULL.
+ * Invariant: jobs that have become tasks are older than those that have not.
+ *
+ * Pairings
+ *  Q1  feed: asked, full fence, idle.state <-> ask (idle.c): idle.state, full fence, asked: of a
+ *      worker that falls idle this is seen, or its request stays
  *
  * After Lace (van Dijk and van de Pol, 2014) in keeping jobs private until somebody asks.
  */
+#define WEFT__DEFINES 1 /* what is inlined elsewhere is defined here */
+
 #include "fork.h"
 
 #include <weft/fork.h>
@@ -25,7 +30,7 @@
  * private. */
 static bool publish(weft__worker *w)
 {
-        weft_job *job = w->fiber->oldest_private;
+        weft_job *job = weft__calls_oldest();
         if (!job)
                 return false;
         const struct weft__closure closure = {.fn = job->weft__fn, .arg = job->weft__arg};
@@ -37,18 +42,44 @@ static bool publish(weft__worker *w)
         task->pool = w->pool;
         task->context = job->weft__context;
         job->weft__task = task;
-        w->fiber->oldest_private = job == w->fiber->jobs ? NULL : job->weft__above;
+        weft__calls_give_away(job);
         weft__count(&w->counts.submitted, false);
         weft__room_exceed(w->pool);
         weft__enqueue(w->pool, task);
         return true;
 }
 
-/* As long as more workers are idle than there are tasks in the deque for them, publish. */
+static void set_asked(unsigned char asked)
+{
+        /* relaxed: Q1's fence orders it */
+        __atomic_store_n(weft__calls_asked(), asked, __ATOMIC_RELAXED);
+}
+
+/* As long as more workers are idle than there are tasks in the deque for them, publish. When there
+ * are enough for all the request is met. */
 static void feed(weft__worker *w)
 {
         while (weft__idle_wants(w) && publish(w))
                 ;
+        if (weft__idle_wants(w))
+                return;
+        set_asked(0);
+        weft__fence(); /* Q1 <-> ask */
+        if (weft__idle_wants(w))
+                set_asked(1);
+}
+
+/* The worker whose task calls; NULL elsewhere: there jobs stay with who forked them. */
+static weft__worker *feeder(void)
+{
+        return weft__fiber_self() ? weft__worker_self() : NULL;
+}
+
+void weft__fork_asked(void)
+{
+        weft__worker *w = feeder();
+        if (w)
+                feed(w);
 }
 
 void weft__fork_publish_all(weft__worker *w)
@@ -57,87 +88,92 @@ void weft__fork_publish_all(weft__worker *w)
                 ;
 }
 
-/* Outside tasks: the jobs of this thread that are not joined, newest first. */
-static _Thread_local weft_job *outside;
+/* ---- joins ---- */
 
-/* The fiber of the task that calls, or something of this thread's own outside tasks. */
-static void *owner_self(weft__worker *w)
-{
-        return w && w->fiber && w->fiber->task ? (void *)w->fiber : &outside;
-}
-
-void weft_fork(weft_job *job, weft_fn *fn, void *arg)
-{
-        weft__worker *w = weft__worker_self();
-        void *owner = owner_self(w);
-        *job = (weft_job){.weft__fn = fn,
-                          .weft__arg = arg,
-                          .weft__context = weft_context_capture(),
-                          .weft__owner = owner};
-        if (owner == &outside) {
-                job->weft__below = outside;
-                outside = job;
-                return;
-        }
-        weft__fiber *fiber = w->fiber;
-        job->weft__below = fiber->jobs;
-        if (fiber->jobs)
-                fiber->jobs->weft__above = job;
-        fiber->jobs = job;
-        if (!fiber->oldest_private)
-                fiber->oldest_private = job;
-        feed(w);
-}
-
-/* Run a job as a call. */
+/* What a job was forked with. It runs in the frame that its caller has made. */
 static int call(const weft_job *job)
 {
-        WEFT__FRAME(job->weft__context);
         return job->weft__fn(job->weft__arg);
 }
 
+/* Run it in a frame of its own, to which the reference to its context goes. */
+static int call_in_frame(const weft_job *job)
+{
+        WEFT__FRAME(job->weft__context);
+        return call(job);
+}
+
 /* Join a job that has become a task: take it back if nobody has begun it, else wait for it. */
-static int join_task(weft__worker *w, const weft_job *job)
+static int join_task(const weft_job *job)
 {
         weft_task *task = job->weft__task;
+        weft__worker *w = feeder();
         int r;
         if (weft__task_claim(task)) {
+                if (!w) /* the child of a fork: the task is in no queue any more */
+                        return call_in_frame(job);
                 weft__count(&w->counts.started, false);
                 weft__room_freed(w->pool);
-                r = call(job);
+                r = call_in_frame(job);
                 weft__task_tell(task, r);
                 weft__count(&weft__worker_self()->counts.run, false);
-        } else {
+        } else if (task->born == weft__fork_generation()) {
                 r = weft__task_await_shielded(task);
+        } else if (weft_task_result(task, &r) < 0) {
+                return -EOWNERDEAD;
         }
         weft_task_unref(task);
         return r;
 }
 
+/* Run the newest, about which nobody knows anything; but somebody asks for what is older. */
+static int join_asked(weft_job *job, uintptr_t link)
+{
+        weft__calls_become(weft__here_at(), link | WEFT__LINK_RUNNING);
+        if (link & WEFT__LINK_TYPED)
+                job->weft__arg = job;
+        weft__fork_asked();
+        if (link & WEFT__LINK_TYPED) {
+                WEFT__RUNS_HERE(job, weft__typed_ends);
+                return call(job);
+        }
+        WEFT__RUNS_HERE(job, weft__plain_ends);
+        return call(job);
+}
+
+int weft__join_slowly(weft_job *job)
+{
+        uintptr_t newest = weft__calls_newest();
+        if (!job)
+                return -EINVAL;
+        if (weft__calls_job(newest) != job || newest & WEFT__LINK_RUNNING)
+                return weft__calls_include(job) ? -EINVAL : -EPERM;
+        if (!(newest & WEFT__LINK_KNOWN))
+                return join_asked(job, newest);
+        weft__calls_pop(job);
+        weft__fork_asked();
+        return job->weft__task ? join_task(job) : call_in_frame(job);
+}
+
+void weft__join_typed(weft_job *job)
+{
+        if (weft__join_slowly(job) < 0)
+                weft__calls_left();
+}
+
+/* For those who have no compiler that inlines them. */
+
+void weft_fork(weft_job *job, weft_fn *fn, void *arg)
+{
+        job->weft__fn = fn;
+        job->weft__arg = arg;
+        weft__fork_link(job, 0);
+}
+
 int weft_join(weft_job *job)
 {
-        weft__worker *w = weft__worker_self();
-        void *owner = owner_self(w);
-        if (!job || !job->weft__fn)
-                return -EINVAL;
-        if (job->weft__owner != owner)
-                return -EPERM;
-        int r;
-        if (owner == &outside) {
-                if (outside != job)
-                        return -EINVAL;
-                outside = job->weft__below;
-                r = call(job);
-        } else {
-                weft__fiber *fiber = w->fiber;
-                if (fiber->jobs != job)
-                        return -EINVAL;
-                fiber->jobs = job->weft__below;
-                if (fiber->oldest_private == job)
-                        fiber->oldest_private = NULL;
-                feed(w);
-                r = job->weft__task ? join_task(w, job) : call(job);
-        }
-        job->weft__fn = NULL;
-        return r;
+        if (!weft__join_begins(job, 0))
+                return weft__join_slowly(job);
+        WEFT__RUNS_HERE(job, weft__plain_ends);
+        return call(job);
 }

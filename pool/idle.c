@@ -20,6 +20,7 @@
  *  I1  notify: work, full fence, state <-> sleep, found: state, full fence, work
  *  H1  hurry, hand_over: due_at or kept_until, full fence, the other <-> sleep: kept_until, full
  *      fence, due_at: a timer that is due earlier is slept for, or wakes the keeper
+ *  Q2  a worker begins: asked (release, worker.c) -> ask (acquire): its thread-locals
  *  I2  wake: parker (release) -> sleep: parker (acquire): why it was woken
  */
 #include <sched.h>
@@ -139,6 +140,22 @@ static void hand_over(weft__worker *w)
                 weft__idle_wake(other);
 }
 
+void weft__idle_ask(weft__worker *w)
+{
+        unsigned char *asked = atomic_load_explicit(&w->asked, memory_order_acquire); /* -> Q2 */
+        /* relaxed, both: the sleeper's fence orders it, Q1 <-> feed; a searcher asks again. The
+         * thread's end is ordered by R3. Looked at first, since the line is the owner's. */
+        if (asked && !__atomic_load_n(asked, __ATOMIC_RELAXED))
+                __atomic_store_n(asked, 1, __ATOMIC_RELAXED); /* relaxed: as above */
+}
+
+static void ask_all(const weft__worker *self)
+{
+        for (unsigned i = 0; i < self->pool->workers; i++)
+                if (&self->pool->worker[i] != self)
+                        weft__idle_ask(&self->pool->worker[i]);
+}
+
 void weft__idle_wake_all(weft_pool *pool)
 {
         weft__fence(); /* I1 <-> sleep, for the flags that the caller has set */
@@ -246,7 +263,8 @@ void weft__idle_sleep(weft__worker *w, int64_t deadline)
                 keep_until(pool, WEFT_FOREVER);
         weft__lock_give(&pool->idle.lock);
 
-        weft__fence(); /* I1 <-> notify, P2 <-> unpark, H1 <-> hurry */
+        weft__fence(); /* I1 <-> notify, P2 <-> unpark, H1 <-> hurry, Q1 <-> feed */
+        ask_all(w);
         if (w->keeps) {
                 int64_t first = first_due(pool);
                 deadline = first < deadline ? first : deadline;

@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "worker.h"
@@ -168,9 +169,14 @@ void *weft__overflow_begin(void)
         /* Where the program has given the thread one, as a hook of its own might, it stays. */
         if (sigaltstack(NULL, &before) < 0 || !(before.ss_flags & SS_DISABLE))
                 return NULL;
-        stack.ss_sp = weft__alloc(stack.ss_size);
-        if (stack.ss_sp && sigaltstack(&stack, NULL) < 0) {
-                weft__free(stack.ss_sp, stack.ss_size);
+        /* From the system: jemalloc (5.3) crashes if there is no address space left for the arena of
+         * a thread whose first allocation this would be. */
+        stack.ss_sp =
+            mmap(NULL, stack.ss_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (stack.ss_sp == MAP_FAILED)
+                return NULL;
+        if (sigaltstack(&stack, NULL) < 0) {
+                munmap(stack.ss_sp, stack.ss_size);
                 return NULL;
         }
         return stack.ss_sp;
@@ -182,7 +188,7 @@ void weft__overflow_end(void *stack)
         if (!stack)
                 return;
         sigaltstack(&none, NULL);
-        weft__free(stack, stack_size());
+        munmap(stack, stack_size());
 }
 
 #endif

@@ -7,8 +7,9 @@
  * the stack that goes on: until then the one that is left still runs, and must not be resumed. If
  * the step fails the fiber has been woken in the meantime and is lined up at once.
  *
- * What travels with a task: its frame, whether a release function is what waits, errno, the
- * exceptions that C++ is handling, and by the switch itself registers and control words.
+ * What travels with a task: its frame, what it has forked, whether a release function is what
+ * waits, errno, the exceptions that C++ is handling, and by the switch itself registers and control
+ * words.
  *
  * Pairings
  *  P1  unpark: inbox (release) -> the owner takes the inbox (acquire): the fiber
@@ -275,7 +276,7 @@ static inline void take_up(weft__worker *w, const weft__fiber *to)
 static inline void leave_for(weft__worker *w, weft__fiber *to)
 {
         weft__fiber *from = w->fiber;
-        if (from->oldest_private)
+        if (weft__calls_newest() != WEFT__LINK_BOTTOM)
                 weft__fork_publish_all(w);
         weft__count(&w->parked, false);
         put_aside(w, from);

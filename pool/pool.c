@@ -12,6 +12,8 @@
  * Pairings
  *  E1  a count (release) -> sum_up (acquire): if the end of a task is seen, so is its submit
  *  R1  a worker has started: running (release, worker.c) -> create (acquire): its on_start
+ *  R3  a worker has left its loop: running (release, worker.c) -> the others that leave, and those
+ *      that begin after it (acquire, worker.c): it asks nobody for work any more
  *  R2  stop (release) -> the loop (acquire, worker.c): all that came before
  *  S1  shutdown: closed (seq_cst), then the counts <-> submit: count (seq_cst), then closed
  *      (submit.c)

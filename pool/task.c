@@ -130,7 +130,11 @@ weft_task *weft__task_unload(weft_task *task, weft_task *copy)
 int weft__task_run(weft_task *task, int unrun)
 {
         WEFT__FRAME(task->context);
+        uintptr_t forked =
+            weft__calls_newest(); /* by a task on top of which it runs: WEFT_CALLER */
         int r = unrun < 0 ? unrun : task->fn(task->arg);
+        if (__builtin_expect(weft__calls_newest() != forked, 0))
+                weft__calls_left();
         if (task->drop)
                 task->drop(task->arg);
         return r;

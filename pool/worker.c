@@ -14,6 +14,7 @@
 #include "worker.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -125,8 +126,12 @@ static weft_task *from_others(weft__worker *w)
         for (unsigned i = 0; i < pool->workers; i++) {
                 weft__worker *victim = &pool->worker[(first + i) % pool->workers];
                 weft_task *task;
-                if (victim == w || !weft__deque_has_some(&victim->deque))
+                if (victim == w)
                         continue;
+                if (!weft__deque_has_some(&victim->deque)) {
+                        weft__idle_ask(victim);
+                        continue;
+                }
                 task = weft__deque_steal(&victim->deque);
                 if (task) {
                         weft__count(&w->stolen, false);
@@ -192,7 +197,6 @@ static inline int call(weft__fiber *fiber, weft_task *task, int unrun)
 {
         fiber->task = task;
         fiber->shielded = false;
-        fiber->jobs = fiber->oldest_private = NULL;
         int result = weft__task_run(task, unrun);
         if (weft__worker_self() != fiber->home)
                 _exit(result < 0); /* the task has forked, and this is the child */
@@ -366,6 +370,20 @@ static void run_hook(weft__worker *w, void (*hook)(unsigned worker, void *hook_a
         weft__frame_leave(earlier);
 }
 
+/* A worker asks others for work in their thread-locals; so they go only when nobody can ask any
+ * more. One that has not begun yet will see that the pool stops, since it sees that we have. */
+static void leave_last(weft_pool *pool)
+{
+        /* R3, both sides */
+        unsigned left = atomic_fetch_sub_explicit(&pool->running, 1, memory_order_acq_rel) - 1;
+        if (!left)
+                weft__futex_wake(&pool->running, INT_MAX);
+        while (left) {
+                weft__futex_wait(&pool->running, left, WEFT_FOREVER);
+                left = atomic_load_explicit(&pool->running, memory_order_acquire); /* -> R3 */
+        }
+}
+
 struct weft__exceptions *__cxa_get_globals(void) __attribute__((weak));
 
 void *weft__worker_main(void *arg)
@@ -379,14 +397,18 @@ void *weft__worker_main(void *arg)
         void *handler_stack = weft__overflow_begin();
         weft__fiber_init_thread(&w->base);
         w->base.home = w;
+        *weft__calls_asked() = 1; /* those who were idle before could not ask */
+        atomic_store_explicit(&w->asked, weft__calls_asked(), memory_order_release); /* Q2 -> ask */
         run_hook(w, pool->on_start);
-        atomic_fetch_add_explicit(&pool->running, 1, memory_order_release); /* R1 -> create */
+        /* R1 -> create, ask; -> R3 */
+        atomic_fetch_add_explicit(&pool->running, 1, memory_order_acq_rel);
         weft__futex_wake(&pool->running, 1);
 
         w->fiber = &w->base;
         weft__park_switch(w, weft__park_loop_fiber(w));
 
         w->fiber = NULL;
+        leave_last(pool);
         run_hook(w, pool->on_stop);
         weft__overflow_end(handler_stack);
         self = NULL;

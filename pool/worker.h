@@ -46,6 +46,8 @@ struct weft__worker {
         pthread_t thread;                           /* const */
         int *thread_errno;                          /* const: the thread's own, */
         struct weft__exceptions *thread_exceptions; /* and its exceptions; NULL without C++ */
+        _Atomic(unsigned char *) asked; /* where others ask it for work (weft/inline.h); NULL until
+                                           the thread has begun, const then */
 
         /* owner */
         weft__fiber *fiber; /* that runs now */
@@ -112,7 +114,7 @@ struct weft_pool {
         atomic_bool closed;     /* submits are refused */
         atomic_bool cancelling; /* tasks end as cancelled */
         atomic_bool stop;       /* workers end */
-        atomic_uint running;    /* workers that have started */
+        atomic_uint running;    /* workers that are in their loop, or about to be */
         atomic_uint
             visitors; /* threads from outside that use the pool without holding a task of it */
         atomic_uint delayed; /* of timer.h, that threads outside have spawned: a count */
@@ -225,6 +227,9 @@ void weft__idle_notify(weft_pool *pool);
 /* Whether more workers of the pool sleep or search than this one has tasks in its deque: a hint, by
  * the owner; false on a thread that is none. */
 bool weft__idle_wants(weft__worker *w);
+
+/* Have this worker share its jobs at its next fork or join. By another worker of the pool. */
+void weft__idle_ask(weft__worker *w);
 
 /* Wake this worker if it sleeps. Any thread. */
 void weft__idle_wake(weft__worker *w);

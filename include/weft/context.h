@@ -77,6 +77,7 @@
 #include <stdint.h>
 
 #include <weft/error.h>
+#include <weft/inline.h>
 
 WEFT_BEGIN_DECLS
 
@@ -292,6 +293,54 @@ struct weft__with {
 };
 WEFT_API struct weft__with weft__with_begin(weft_var *var, void *value);
 WEFT_API void weft__with_end(struct weft__with *with);
+
+/* Private: what is not inlined of the four below: the look-up of any but the first eight vars, or
+ * of one that is not set; references that the thread's bank does not have, or take. */
+WEFT_API void *weft__get_slowly(const weft_var *var);
+WEFT_API weft_context *weft__context_ref_shared(weft_context *context);
+WEFT_API weft_context *weft__context_unref_shared(weft_context *context);
+
+#if defined(WEFT__INLINES)
+WEFT__INLINE void *weft_get(const weft_var *var)
+{
+        const struct weft__near *context = weft__context_at(weft__here_at());
+        /* acquire: V3 of var.c */
+        uint32_t key = __atomic_load_n(&var->weft__key, __ATOMIC_ACQUIRE);
+        if (WEFT__RARE(!context || key >= WEFT__NEAR_SLOTS))
+                return weft__get_slowly(var);
+        void *value = context->slot[key];
+        if (WEFT__RARE(value == context->slot[0]))
+                return weft__get_slowly(var);
+        return value;
+}
+
+WEFT__INLINE weft_context *weft_context_ref(weft_context *context)
+{
+        struct weft__here *here = weft__block(weft__here_at());
+        if (!context)
+                return NULL;
+        if (WEFT__RARE(here->bank.context != context || here->bank.given - here->bank.taken == 1))
+                return weft__context_ref_shared(context);
+        here->bank.taken++;
+        return context;
+}
+
+WEFT__INLINE weft_context *weft_context_unref(weft_context *context)
+{
+        struct weft__here *here = weft__block(weft__here_at());
+        if (!context)
+                return NULL;
+        if (WEFT__RARE(here->bank.context != context))
+                return weft__context_unref_shared(context);
+        here->bank.given++;
+        return NULL;
+}
+
+WEFT__INLINE weft_context *weft_context_capture(void)
+{
+        return weft_context_ref((weft_context *)weft__context_at(weft__here_at()));
+}
+#endif
 
 WEFT_END_DECLS
 

@@ -3,6 +3,7 @@
  * Fork and join, and loops in parallel.
  */
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,7 @@ Test(fork, fib_is_right_on_any_number_of_workers_and_on_a_thread, .timeout = 120
 /* ---- C1, C2: contexts ---- */
 
 static int wrong;
+static char later[] = "later", before[] = "before", mixed[] = "mixed";
 
 static int expects(void *value)
 {
@@ -90,6 +92,225 @@ Test(fork, c1_a_job_starts_from_the_context_of_its_fork, .timeout = 60)
         cr_assert_eq(wrong, 0);
 }
 
+/* ---- frames: a job that runs in its join has one of its own, as any other ---- */
+
+struct within {
+        weft_token *outer;
+        const char *sees;
+        weft_job *self;
+        int depth;
+};
+
+static int tries_the_outer_token(void *arg)
+{
+        const struct within *w = arg;
+        if (weft_reset(&var, w->outer) != -EPERM || weft_get(&var) != w->sees)
+                wrong++;
+        int r = weft_join(w->self); /* it runs, here or on another worker than the one that joins */
+        if (r != -EINVAL && r != -EPERM)
+                wrong++;
+        return 0;
+}
+
+static int sets_and_leaves(void *arg)
+{
+        const struct within *w = arg;
+        weft_token token;
+        if (weft_get(&var) != w->sees || weft_set(&var, "within", &token) != 0 ||
+            weft_set(&var, "within, again", NULL) != 0)
+                wrong++;
+        return 0;
+}
+
+/* Each level binds, forks, and has what is below it run in its join; the lowest sets. */
+static int goes_down(void *arg)
+{
+        struct within *w = arg, below = {.sees = w->sees, .depth = w->depth - 1};
+        weft_job job;
+        if (w->depth == 0)
+                return sets_and_leaves(&below);
+        weft_fork(&job, goes_down, &below);
+        int r = weft_join(&job);
+        if (weft_get(&var) != w->sees)
+                wrong++;
+        return r;
+}
+
+static int forks_in_a_bound_frame(void *arg)
+{
+        weft_token token;
+        weft_job job;
+        (void)arg;
+        weft_set(&var, "outer", &token);
+        struct within w = {&token, "outer", &job, 0};
+        weft_fork(&job, tries_the_outer_token, &w);
+        if (weft_join(&job) != 0)
+                wrong++;
+        weft_fork(&job, sets_and_leaves, &w);
+        if (weft_join(&job) != 0 || weft_get(&var) != w.sees)
+                wrong++;
+        w.depth = 30;
+        if (goes_down(&w) != 0 || weft_get(&var) != w.sees)
+                wrong++;
+        if (weft_reset(&var, &token) != 0 || weft_get(&var))
+                wrong++;
+        return 0;
+}
+
+Test(fork, c2_c4_a_job_that_runs_in_its_join_has_a_frame_of_its_own, .timeout = 60)
+{
+        weft_pool *pool = begin(2);
+        wrong = 0;
+        for (int i = 0; i < 200; i++)
+                cr_assert_eq(join(spawn(pool, forks_in_a_bound_frame, NULL)), 0);
+        cr_assert_eq(forks_in_a_bound_frame(NULL), 0);
+        cr_assert_eq(wrong, 0);
+        weft_pool_destroy(pool);
+}
+
+static int joins_it(void *job)
+{
+        return weft_join(job);
+}
+
+static int joins_in_another_frame(void *arg)
+{
+        weft_job a, b;
+        (void)arg;
+        weft_set(&var, "a's", NULL);
+        weft_fork(&a, expects, "a's");
+        weft_context *other = weft_context_capture();
+        weft_fork(&b, expects, "a's");
+        weft_set(&var, later, NULL);
+        if (weft_context_run(NULL, joins_it, &b, NULL) != 0 ||
+            weft_context_run(other, joins_it, &a, NULL) != 0)
+                wrong++;
+        weft_context_unref(other);
+        return weft_get(&var) != (void *)later;
+}
+
+static int swaps_the_context(void *arg)
+{
+        weft_job job;
+        (void)arg;
+        weft_set(&var, before, NULL);
+        weft_fork(&job, expects, before);
+        weft_context *own = weft_context_swap(NULL);
+        int r = weft_join(&job);
+        weft_context_unref(weft_context_swap(own));
+        return r || weft_get(&var) != (void *)before;
+}
+
+Test(fork, c1_wherever_a_job_is_joined_it_sees_the_context_of_its_fork, .timeout = 60)
+{
+        weft_pool *pool = begin(2);
+        wrong = 0;
+        for (int i = 0; i < 200; i++) {
+                cr_assert_eq(join(spawn(pool, joins_in_another_frame, NULL)), 0);
+                cr_assert_eq(join(spawn(pool, swaps_the_context, NULL)), 0);
+        }
+        cr_assert_eq(weft_context_run(NULL, joins_in_another_frame, NULL, NULL), 0);
+        cr_assert_eq(weft_context_run(NULL, swaps_the_context, NULL, NULL), 0);
+        cr_assert_eq(wrong, 0);
+        weft_pool_destroy(pool);
+}
+
+static struct value kept;
+static weft_var kept_var = WEFT_VAR_INIT("kept", .retain = value_retain, .release = value_release);
+
+static int sees_it_alive(void *arg)
+{
+        if (weft_get(&kept_var) != arg || value_gone(arg))
+                wrong++;
+        return weft_set(&kept_var, arg, NULL);
+}
+
+static int forks_a_value(void *arg)
+{
+        weft_token token;
+        weft_job a, b;
+        weft_set(&kept_var, arg, &token);
+        weft_fork(&a, sees_it_alive, arg);
+        weft_fork(&b, sees_it_alive, arg);
+        weft_reset(&kept_var, &token); /* now only the jobs keep it */
+        weft_join(&b);
+        if (!weft_task_current() && value_gone(arg)) /* in a pool a may have ended */
+                wrong++;
+        weft_join(&a);
+        return weft_get(&kept_var) != NULL;
+}
+
+Test(fork, c7_a_value_goes_with_the_last_job_that_has_it, .timeout = 60)
+{
+        weft_pool *pool = begin(2);
+        wrong = 0;
+        for (int i = 0; i < 200; i++) {
+                cr_assert_eq(join(spawn(pool, forks_a_value, &kept)), 0);
+                cr_assert_eq(forks_a_value(&kept), 0);
+        }
+        cr_assert_eq(wrong, 0);
+        weft_pool_destroy(pool);
+        cr_assert(value_gone(&kept), "a binding is left");
+}
+
+/* ---- typed jobs ---- */
+
+static long typed_fib(int n);
+WEFT_JOB_OF(fib_job, long, typed_fib, int)
+
+static long typed_fib(int n)
+{
+        if (n < 2)
+                return n;
+        fib_job a;
+        fib_job_fork(&a, n - 1);
+        long b = typed_fib(n - 2);
+        return fib_job_join(&a) + b;
+}
+
+static int runs_typed_fib(void *n)
+{
+        return (int)typed_fib((int)(intptr_t)n);
+}
+
+static double mix(char a, double b, const int *c, short d, unsigned long e, float f)
+{
+        if (weft_get(&var) != (void *)mixed)
+                wrong++;
+        weft_yield();
+        return a + b + *c + d + (double)e + f;
+}
+WEFT_JOB_OF(mix_job, double, mix, char, double, const int *, short, unsigned long, float)
+
+static int mixes(void *waits)
+{
+        int c = 3;
+        mix_job a, b;
+        weft_set(&var, mixed, NULL);
+        mix_job_fork(&a, 1, 2, &c, 4, 5, 6);
+        mix_job_fork(&b, 1, 2.5, &c, 4, 5, 6);
+        if (waits)
+                weft_sleep_until(weft_now() + MS / 10);
+        weft_set(&var, "other", NULL);
+        return mix_job_join(&b) != 21.5 || mix_job_join(&a) != 21;
+}
+
+Test(fork, typed_jobs_pass_what_they_are_given_wherever_they_run, .timeout = 120)
+{
+        for (unsigned workers = 1; workers <= 3; workers++) {
+                weft_pool *pool = begin(workers);
+                wrong = 0;
+                for (int i = 0; i < 20; i++) {
+                        cr_assert_eq(join(spawn(pool, runs_typed_fib, (void *)20)), 6765);
+                        cr_assert_eq(join(spawn(pool, mixes, i % 2 ? "" : NULL)), 0);
+                }
+                cr_assert_eq(wrong, 0);
+                weft_pool_destroy(pool);
+        }
+        cr_assert_eq(typed_fib(15), 610);
+        cr_assert_eq(weft_context_run(NULL, mixes, NULL, NULL), 0);
+}
+
 /* ---- order, errors, parking ---- */
 
 static int gives(void *result)
@@ -106,7 +327,7 @@ static int joins_out_of_order(void *arg)
         cr_assert_eq(weft_join(NULL), -EINVAL);
         cr_assert_eq(weft_join(&a), -EINVAL);
         cr_assert_eq(weft_join(&b), -5);
-        cr_assert_eq(weft_join(&b), -EINVAL);
+        cr_assert_eq(weft_join(&b), -EPERM, "it is nobody's any more");
         cr_assert_eq(weft_join(&a), 1);
         return 0;
 }
@@ -301,4 +522,107 @@ Test(fork, a_loop_stops_at_the_first_error, .timeout = 60)
         cr_assert_eq(weft_parallel_for(pool, 1, 0, 1, fails_at_500, NULL), -EINVAL);
         cr_assert_eq(weft_parallel_for(pool, 0, 1, 1, NULL, NULL), -EINVAL);
         weft_pool_destroy(pool);
+}
+
+/* Associative and not commutative: a polynomial in 31 of the indices, with how many there are. */
+struct polynomial {
+        uint64_t value, power;
+};
+
+static int appends(size_t from, size_t to, void *partial, void *arg)
+{
+        struct polynomial *p = partial;
+        (void)arg;
+        for (size_t i = from; i < to; i++) {
+                p->value = p->value * 31 + i;
+                p->power *= 31;
+        }
+        return 0;
+}
+
+static void joins_up(void *left, const void *right, void *arg)
+{
+        struct polynomial *l = left;
+        const struct polynomial *r = right;
+        (void)arg;
+        l->value = l->value * r->power + r->value;
+        l->power *= r->power;
+}
+
+static int reduces(void *arg)
+{
+        struct polynomial total = {0, 1}, expected = {0, 1};
+        size_t grain = (size_t)(uintptr_t)arg;
+        appends(0, 100000, &expected, NULL);
+        int r = weft_parallel_reduce(NULL, 0, 100000, grain, appends, joins_up, &total,
+                                     sizeof(total), NULL);
+        return r ? r : total.value != expected.value || total.power != expected.power;
+}
+
+Test(fork, a_reduction_keeps_the_order_of_the_indices, .timeout = 60)
+{
+        for (unsigned workers = 1; workers <= 4; workers++) {
+                weft_pool *pool = begin(workers);
+                for (size_t grain = 0; grain < 3000; grain += 1000)
+                        for (int i = 0; i < 10; i++)
+                                cr_assert_eq(join(spawn(pool, reduces, (void *)grain)), 0);
+                weft_pool_destroy(pool);
+        }
+        cr_assert_eq(reduces((void *)7), 0, "outside pools");
+}
+
+static int fails_halfway(size_t from, size_t to, void *partial, void *arg)
+{
+        (void)arg;
+        *(long *)partial += (long)(to - from);
+        return to > 500 ? -EIO : 0;
+}
+
+static void adds_longs(void *left, const void *right, void *arg)
+{
+        (void)arg;
+        *(long *)left += *(const long *)right;
+}
+
+Test(fork, a_reduction_that_fails_leaves_its_result_alone, .timeout = 60)
+{
+        weft_pool *pool = begin(2);
+        long sum = 7;
+        char large[257];
+        cr_assert_eq(weft_parallel_reduce(pool, 0, 1000, 10, fails_halfway, adds_longs, &sum,
+                                          sizeof(sum), NULL),
+                     -EIO);
+        cr_assert_eq(sum, 7);
+        cr_assert_eq(weft_parallel_reduce(pool, 0, 500, 10, fails_halfway, adds_longs, &sum,
+                                          sizeof(sum), NULL),
+                     0);
+        cr_assert_geq(sum, 507);
+        cr_assert_eq(weft_parallel_reduce(pool, 0, 1, 1, fails_halfway, adds_longs, large,
+                                          sizeof(large), NULL),
+                     -EINVAL);
+        cr_assert_eq(weft_parallel_reduce(pool, 0, 1, 1, fails_halfway, adds_longs, &sum, 0, NULL),
+                     -EINVAL);
+        cr_assert_eq(
+            weft_parallel_reduce(pool, 0, 1, 1, fails_halfway, NULL, &sum, sizeof(sum), NULL),
+            -EINVAL);
+        weft_pool_destroy(pool);
+}
+
+static int forgets_its_job(void *arg)
+{
+        static weft_job job; /* so that the test looks at no storage that has gone */
+        weft_fork(&job, gives, arg);
+        return 0;
+}
+
+static int ends_without_a_join(void *arg)
+{
+        weft_pool *pool = begin(1);
+        join(spawn(pool, forgets_its_job, arg));
+        return 0;
+}
+
+Test(fork, a_task_that_ends_without_its_join_ends_the_process, .timeout = 60)
+{
+        cr_assert_eq(in_child(ends_without_a_join, NULL), 1000 + SIGABRT);
 }

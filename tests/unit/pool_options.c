@@ -186,7 +186,7 @@ Test(pool_options, refused_thread_leaves_nothing_behind, .timeout = 60)
         int r = in_child(refused_threads, NULL);
         if (r == 77)
                 cr_skip_test("the system did not refuse a thread");
-        cr_assert_eq(r, 0);
+        cr_assert_eq(r, 0, "status %d", r);
 }
 
 /* ---- names ----------------------------------------------------------------------------------- */
