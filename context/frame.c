@@ -415,6 +415,7 @@ __attribute__((noinline)) weft__frame weft__frame_enter(weft_context *context)
  * come last: they may wait, and t be another thread then. */
 static inline void frame_leave(struct weft__thread *t, weft__frame earlier)
 {
+        weft__frame_own(t); /* what was forked in this frame may be joined outside it */
         weft_context *c = t->here.context;
         frame_show(t, earlier.context);
         t->here.frame = earlier.id;

@@ -74,11 +74,16 @@ static void wake_one(weft_pool *pool)
                 wake(w);
 }
 
+void weft__idle_published(weft_pool *pool)
+{
+        if (should_wake(state_of(pool)))
+                wake_one(pool);
+}
+
 void weft__idle_notify(weft_pool *pool)
 {
         weft__fence(); /* I1 <-> sleep */
-        if (should_wake(state_of(pool)))
-                wake_one(pool);
+        weft__idle_published(pool);
 }
 
 void weft__idle_wake(weft__worker *w)
@@ -179,7 +184,8 @@ static bool has_tasks(weft_pool *pool)
         if (weft__injector_has_some(&pool->injector))
                 return true;
         for (unsigned i = 0; i < pool->workers; i++)
-                if (weft__deque_has_some(&pool->worker[i].deque))
+                if (weft__deque_has_some(&pool->worker[i].deque) ||
+                    weft__tray_has_some(&pool->worker[i].tray))
                         return true;
         return false;
 }

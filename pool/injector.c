@@ -1,78 +1,192 @@
 /* SPDX-License-Identifier: MIT
  *
- * The injector (see injector.h). After Dmitry Vyukov, "Intrusive MPSC node-based queue".
+ * The injector (see injector.h). The lanes are two-lock queues after Michael and Scott, "Simple,
+ * Fast, and Practical Non-Blocking and Blocking Concurrent Queue Algorithms" (PODC 1996), with
+ * arrays for nodes.
  *
  * Pairings
- *  J1  push: next (release) -> take: next (acquire): the task
- *  J2  push: tail (acq_rel exchange) -> the next push's exchange: the predecessor's own next is
- *      reset before anybody links behind it
+ *  J1  put: put (release) -> take: put (acquire): the items, and the blocks that they are in
+ *  J2  take: spare (release exchange) -> put: spare (acquire exchange): the block is read no more
  */
 #include "injector.h"
 
+#include <string.h>
+
+enum { SLOTS = 170 }; /* so that a block is 4 KiB less 8 bytes */
+
+struct weft__block {
+        struct weft__block *next; /* written before anything is put into that one */
+        weft__item slot[SLOTS];
+};
+
 void weft__injector_init(weft__injector *q)
 {
-        atomic_init(&q->taking.word, 0);
-        atomic_init(&q->stub.next, NULL);
-        atomic_init(&q->head, &q->stub);
-        atomic_init(&q->tail, &q->stub);
+        memset(q, 0, sizeof(*q));
 }
 
-void weft__injector_push(weft__injector *q, weft_task *task)
+static void block_free(struct weft__block *block)
 {
-        /* relaxed: published by the exchange, J2 */
+        if (block)
+                weft__free(block, sizeof(*block));
+}
+
+void weft__injector_fini(weft__injector *q)
+{
+        for (weft__lane *lane = q->lane; lane < q->lane + WEFT__LANES; lane++) {
+                while (lane->first) {
+                        struct weft__block *next = lane->first->next;
+                        block_free(lane->first);
+                        lane->first = next;
+                }
+                /* relaxed: nobody else uses it any more */
+                block_free(atomic_load_explicit(&lane->spare, memory_order_relaxed));
+        }
+}
+
+/* ---- putting ---- */
+
+/* Under putting: a block with room at the end of the lane; false when there is no memory. */
+static bool make_room(weft__lane *lane)
+{
+        if (lane->last && lane->filled < SLOTS)
+                return true;
+        struct weft__block *block =
+            atomic_exchange_explicit(&lane->spare, NULL, memory_order_acquire); /* -> J2 */
+        if (!block)
+                block = weft__alloc(sizeof(*block));
+        if (!block)
+                return false;
+        block->next = NULL;
+        if (lane->last)
+                lane->last->next = block;
+        else
+                lane->first = block;
+        lane->last = block;
+        lane->filled = 0;
+        return true;
+}
+
+static void use_lane(weft__injector *q, unsigned index)
+{
+        /* relaxed: the fence of the put comes after it; a number that only grows */
+        unsigned used = atomic_load_explicit(&q->used, memory_order_relaxed);
+        while (used <= index && !atomic_compare_exchange_weak_explicit(
+                                    &q->used, &used, index + 1, memory_order_relaxed,
+                                    memory_order_relaxed)) /* relaxed: as above */
+                ;
+}
+
+bool weft__injector_put(weft__injector *q, unsigned thread, const weft__item *item)
+{
+        unsigned index = thread % WEFT__LANES;
+        weft__lane *lane = &q->lane[index];
+        use_lane(q, index);
+        weft__lock_take(&lane->putting);
+        bool room = make_room(lane);
+        if (room) {
+                lane->last->slot[lane->filled++] = *item;
+                /* relaxed: written under the lock only */
+                uint64_t put = atomic_load_explicit(&lane->put, memory_order_relaxed);
+                atomic_store_explicit(&lane->put, put + 1, memory_order_release); /* J1 -> take */
+        }
+        weft__lock_give(&lane->putting);
+        weft__fence(); /* I1 <-> sleep (idle.c) */
+        return room;
+}
+
+void weft__injector_put_task(weft__injector *q, unsigned thread, weft_task *task)
+{
+        const weft__item item = weft__item_of(task);
+        if (weft__injector_put(q, thread, &item))
+                return;
+        /* relaxed: under the lock */
         atomic_store_explicit(&task->next, NULL, memory_order_relaxed);
-        weft_task *before = atomic_exchange_explicit(&q->tail, task, memory_order_acq_rel); /* J2 */
-        atomic_store_explicit(&before->next, task, memory_order_release); /* J1 -> take */
+        weft__lock_take(&q->late.lock);
+        if (q->late.first) /* relaxed: under the lock */
+                atomic_store_explicit(&q->late.last->next, task, memory_order_relaxed);
+        else
+                q->late.first = task;
+        q->late.last = task;
+        /* relaxed: taken under the lock, and looked at after I1's fence */
+        atomic_fetch_add_explicit(&q->late.count, 1, memory_order_relaxed);
+        weft__lock_give(&q->late.lock);
+        weft__fence(); /* I1 <-> sleep (idle.c) */
 }
 
-static weft_task *next_of(weft_task *task)
+/* ---- taking ---- */
+
+/* How many items are in a lane: exact under taking, but for those being put. */
+static uint64_t length(weft__lane *lane)
 {
-        return atomic_load_explicit(&task->next, memory_order_acquire); /* -> J1 */
+        /* relaxed: taken is read first, so that it is not beyond put; takers read it exactly */
+        uint64_t taken = atomic_load_explicit(&lane->taken, memory_order_relaxed);
+        return atomic_load_explicit(&lane->put, memory_order_acquire) - taken; /* -> J1 */
 }
 
-/* Under the lock; head is written by nobody else. */
-static weft_task *take_one(weft__injector *q)
+/* Under taking: the first block is empty, and there is an item after it. */
+static void next_block(weft__lane *lane)
 {
-        /* relaxed: written under the lock only */
-        weft_task *head = atomic_load_explicit(&q->head, memory_order_relaxed);
-        weft_task *next = next_of(head);
-        if (head == &q->stub) {
-                if (!next)
-                        return NULL;
-                /* relaxed: others only compare it, in has_some */
-                atomic_store_explicit(&q->head, next, memory_order_relaxed);
-                head = next;
-                next = next_of(head);
-        }
-        if (!next) {
-                /* The last one that can be seen: put the stub behind it, so that it may go.
-                 * acquire: pairs with J2, and only compared */
-                if (head != atomic_load_explicit(&q->tail, memory_order_acquire))
-                        return NULL; /* a producer is about to link the one after it */
-                weft__injector_push(q, &q->stub);
-                next = next_of(head);
-                if (!next)
-                        return NULL; /* the same, between our look and our push */
-        }
-        atomic_store_explicit(&q->head, next, memory_order_relaxed); /* relaxed: as above */
-        return head;
+        struct weft__block *empty = lane->first;
+        lane->first = empty->next;
+        lane->emptied = 0;
+        block_free(atomic_exchange_explicit(&lane->spare, empty, memory_order_acq_rel)); /* J2 -> */
 }
 
-unsigned weft__injector_take(weft__injector *q, weft_task **ret_tasks, unsigned n)
+static unsigned take_from(weft__lane *lane, weft__item *ret_items, unsigned n)
 {
-        unsigned taken = 0;
-        if (!weft__injector_has_some(q) || !weft__lock_try(&q->taking))
+        if (!length(lane) || !weft__lock_try(&lane->taking))
                 return 0;
-        while (taken < n && (ret_tasks[taken] = take_one(q)))
-                taken++;
-        weft__lock_give(&q->taking);
-        return taken;
+        uint64_t there = length(lane);
+        if (n > there)
+                n = (unsigned)there;
+        for (unsigned i = 0; i < n; i++) {
+                if (lane->emptied == SLOTS)
+                        next_block(lane);
+                ret_items[i] = lane->first->slot[lane->emptied++];
+        }
+        /* relaxed, both: written under the lock only; others compare it */
+        uint64_t taken = atomic_load_explicit(&lane->taken, memory_order_relaxed);
+        atomic_store_explicit(&lane->taken, taken + n,
+                              memory_order_relaxed); /* relaxed: as above */
+        weft__lock_give(&lane->taking);
+        return n;
+}
+
+static unsigned take_late(weft__injector *q, weft__item *ret_item)
+{
+        /* relaxed: a count that is seen late is seen at the next look, or after I1's fence */
+        if (!atomic_load_explicit(&q->late.count, memory_order_relaxed))
+                return 0;
+        weft__lock_take(&q->late.lock);
+        weft_task *task = q->late.first;
+        if (task) {
+                /* relaxed, both: under the lock */
+                q->late.first = atomic_load_explicit(&task->next, memory_order_relaxed);
+                atomic_fetch_sub_explicit(&q->late.count, 1, memory_order_relaxed);
+                *ret_item = weft__item_of(task);
+        }
+        weft__lock_give(&q->late.lock);
+        return task != NULL;
+}
+
+unsigned weft__injector_take(weft__injector *q, unsigned lane, weft__item *ret_items, unsigned n)
+{
+        /* relaxed: after I1's fence where it matters */
+        unsigned used = atomic_load_explicit(&q->used, memory_order_relaxed);
+        for (unsigned i = 0; i < used; i++) {
+                unsigned taken = take_from(&q->lane[(lane + i) % used], ret_items, n);
+                if (taken)
+                        return taken;
+        }
+        return take_late(q, ret_items);
 }
 
 bool weft__injector_has_some(weft__injector *q)
 {
-        /* acquire: if tail is the stub because a taker has just put it there, that taker's head,
-         * which may still have a task, is seen too. -> J2. relaxed: with the callers' fences */
-        return atomic_load_explicit(&q->tail, memory_order_acquire) != &q->stub ||
-               atomic_load_explicit(&q->head, memory_order_relaxed) != &q->stub;
+        /* relaxed, both: with the callers' fences */
+        unsigned used = atomic_load_explicit(&q->used, memory_order_relaxed);
+        for (unsigned i = 0; i < used; i++)
+                if (length(&q->lane[i]))
+                        return true;
+        return atomic_load_explicit(&q->late.count, memory_order_relaxed) != 0; /* relaxed: same */
 }

@@ -335,6 +335,7 @@ static bool alone(weft__worker *w)
 {
         /* relaxed: as above */
         return w->tick % FAIR && !w->first_ready && !weft__deque_has_some(&w->deque) &&
+               !weft__tray_has_some(&w->tray) &&
                !atomic_load_explicit(&w->inbox, memory_order_relaxed) &&
                !weft__injector_has_some(&w->pool->injector);
 }

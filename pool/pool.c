@@ -115,18 +115,29 @@ static void drop_queued(weft_task *task)
                 weft_task_unref(task);
 }
 
+/* By value there are some only in the child of a fork, where nobody drops their context either. */
+static void drop_item(const weft__item *item)
+{
+        if (!item->fn)
+                drop_queued(item->arg);
+}
+
 /* All threads are gone, or in the child of a fork never were. */
 static weft_pool *pool_free(weft_pool *pool)
 {
         weft_task *task;
-        while (weft__injector_take(&pool->injector, &task, 1))
-                drop_queued(task);
+        weft__item item;
+        while (weft__injector_take(&pool->injector, 0, &item, 1))
+                drop_item(&item);
+        weft__injector_fini(&pool->injector);
         for (unsigned i = 0; i < pool->workers; i++) {
                 weft__worker *w = &pool->worker[i];
                 if (!w->pool)
                         break; /* the pool was not completed */
                 while ((task = weft__deque_pop(&w->deque)))
                         drop_queued(task);
+                while (weft__tray_take(&w->tray, &item))
+                        drop_item(&item);
                 weft__deque_fini(&w->deque);
         }
         if (pool->generation == weft__fork_generation())

@@ -15,20 +15,21 @@
 
 /* ---- counting ---- */
 
-static unsigned stripe_self(void)
+/* A number for each thread, so that different ones use different lines. */
+static unsigned thread_number(void)
 {
         static atomic_uint threads;
         static _Thread_local unsigned own;
         if (!own) /* relaxed: any number does */
                 own = 1 + atomic_fetch_add_explicit(&threads, 1, memory_order_relaxed);
-        return own % WEFT__STRIPES;
+        return own;
 }
 
 struct weft__counts *weft__counts_self(weft_pool *pool, bool *ret_shared)
 {
         weft__worker *self = weft__worker_self();
         *ret_shared = !self || self->pool != pool;
-        return *ret_shared ? &pool->stripe[stripe_self()].counts : &self->counts;
+        return *ret_shared ? &pool->stripe[thread_number() % WEFT__STRIPES].counts : &self->counts;
 }
 
 /* ---- room in a bounded pool ---- */
@@ -134,9 +135,12 @@ int weft__admit_delayed(weft_pool *pool)
 void weft__enqueue(weft_pool *pool, weft_task *task)
 {
         weft__worker *self = weft__worker_self();
-        if (!self || self->pool != pool || !weft__deque_push(&self->deque, task))
-                weft__injector_push(&pool->injector, task);
-        weft__idle_notify(pool);
+        if (self && self->pool == pool && weft__deque_push(&self->deque, task)) {
+                weft__idle_notify(pool);
+                return;
+        }
+        weft__injector_put_task(&pool->injector, thread_number(), task);
+        weft__idle_published(pool);
 }
 
 static void mark_ready(weft_task *task)
@@ -154,8 +158,8 @@ void weft__enqueue_parked(weft_pool *pool, weft_task *task)
 void weft__enqueue_last(weft_pool *pool, weft_task *task)
 {
         mark_ready(task);
-        weft__injector_push(&pool->injector, task);
-        weft__idle_notify(pool);
+        weft__injector_put_task(&pool->injector, thread_number(), task);
+        weft__idle_published(pool);
 }
 
 /* The pool is full and its policy is that the submitter does the work. */
@@ -184,6 +188,29 @@ static void run_here(weft_pool *pool, weft_task *task)
         weft__pool_check_drained(pool);
 }
 
+/* Hand in by value what a fire-and-forget task is made of, from a thread outside. */
+static int submit_item(weft_pool *pool, weft_fn *fn, void *arg)
+{
+        int r = admit(pool);
+        if (r < 0)
+                return r;
+        const weft__item item = {fn, arg, weft_context_capture()};
+        if (!weft__injector_put(&pool->injector, thread_number(), &item)) {
+                weft_context_unref(item.context);
+                refuse(pool, true);
+                return -ENOMEM;
+        }
+        weft__idle_published(pool);
+        return 0;
+}
+
+/* Whether a task may be handed in by value: nobody will know of it, and nobody waits for room. */
+static bool is_item(const weft_pool *pool, const struct weft__closure *closure)
+{
+        return !closure->copies && !closure->flags && !pool->max_queued &&
+               weft_pool_current() != pool;
+}
+
 int weft__submit(weft_pool *pool, const struct weft__closure *closure, struct weft__group *group,
                  weft_task **ret)
 {
@@ -192,6 +219,8 @@ int weft__submit(weft_pool *pool, const struct weft__closure *closure, struct we
         pool = weft__pool_or_default(pool);
         if (!pool)
                 return -ENOMEM;
+        if (!ret && !group && is_item(pool, closure))
+                return submit_item(pool, closure->fn, closure->arg);
         weft_task *task = weft__task_new(closure, ret ? 2 : 1, ret || group);
         if (!task)
                 return -ENOMEM;

@@ -124,6 +124,20 @@ void weft__task_free(weft_task *task);
  * weft__task_expose() may make it another one meanwhile: weft__task_self() says which it is. */
 weft_task *weft__task_unload(weft_task *task, weft_task *copy);
 
+/* Make *task a fire-and-forget task that has been claimed, in the caller's storage: it goes on, and
+ * ends, as one that was unloaded. */
+static inline void weft__task_begin(weft_task *task, weft_pool *pool, weft_fn *fn, void *arg,
+                                    weft_context *context)
+{
+        task->fn = fn;
+        task->arg = arg;
+        task->drop = NULL;
+        task->context = context;
+        task->pool = pool;
+        atomic_init(&task->state, WEFT__RUNNING | WEFT__SMALL);
+        atomic_init(&task->refs, 1);
+}
+
 /* Run fn and drop (or drop only, if it is not to be run: then unrun is its result, else 0) in a
  * frame of its own from its context; the result. The caller has claimed it. */
 int weft__task_run(weft_task *task, int unrun);

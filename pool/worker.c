@@ -100,59 +100,73 @@ static void empty_inbox(weft__worker *w)
         }
 }
 
-static weft_task *from_injector(weft__worker *w)
+/* With an empty tray: the first of some is to be run now, the others go there. */
+static bool from_injector(weft__worker *w, weft__item *ret_item)
 {
-        weft_task *batch[WEFT__BATCH];
-        unsigned n = weft__injector_take(&w->pool->injector, batch, WEFT__BATCH);
+        weft__item batch[WEFT__BATCH];
+        unsigned n = weft__injector_take(&w->pool->injector, w->takes, batch, WEFT__BATCH);
         if (!n)
-                return NULL;
+                return false;
         /* relaxed: the owner is the only writer */
         uint64_t injected = atomic_load_explicit(&w->injected, memory_order_relaxed);
         atomic_store_explicit(&w->injected, injected + n, memory_order_relaxed); /* relaxed: same */
-        /* The first to run now, the others so that they come out in their order. */
-        for (unsigned i = n - 1; i > 0; i--)
-                if (!weft__deque_push(&w->deque, batch[i]))
-                        weft__injector_push(&w->pool->injector, batch[i]);
-        if (n > 1)
+        if (n > 1) {
+                weft__tray_fill(&w->tray, batch + 1, n - 1);
                 weft__idle_notify(w->pool);
-        return batch[0];
+        }
+        *ret_item = batch[0];
+        return true;
 }
 
-static weft_task *from_others(weft__worker *w)
+/* The oldest that was handed in from outside. */
+static bool next_injected(weft__worker *w, weft__item *ret_item)
+{
+        return weft__tray_take(&w->tray, ret_item) || from_injector(w, ret_item);
+}
+
+static bool steal(weft__worker *victim, weft__item *ret_item)
+{
+        weft_task *task =
+            weft__deque_has_some(&victim->deque) ? weft__deque_steal(&victim->deque) : NULL;
+        if (task)
+                *ret_item = weft__item_of(task);
+        return task ||
+               (weft__tray_has_some(&victim->tray) && weft__tray_steal(&victim->tray, ret_item));
+}
+
+static bool from_others(weft__worker *w, weft__item *ret_item)
 {
         weft_pool *pool = w->pool;
         w->random = w->random * 1664525u + 1013904223u; /* Numerical Recipes' generator */
         unsigned first = (unsigned)((uint64_t)w->random * pool->workers >> 32);
         for (unsigned i = 0; i < pool->workers; i++) {
                 weft__worker *victim = &pool->worker[(first + i) % pool->workers];
-                weft_task *task;
                 if (victim == w)
                         continue;
-                if (!weft__deque_has_some(&victim->deque)) {
-                        weft__idle_ask(victim);
-                        continue;
-                }
-                task = weft__deque_steal(&victim->deque);
-                if (task) {
+                if (steal(victim, ret_item)) {
                         weft__count(&w->stolen, false);
-                        return task;
+                        return true;
                 }
+                weft__idle_ask(victim);
         }
-        return NULL;
+        return false;
 }
 
-static weft_task *next_task(weft__worker *w)
+static bool next_task(weft__worker *w, weft__item *ret_item)
 {
         weft_task *task = NULL;
         w->tick++;
         /* A count of its own: of the ticks it may be that only even ones come here. */
         if (++w->takes % FAIR == 0) {
-                task = w->takes % 2 ? from_injector(w) : weft__deque_steal(&w->deque);
-                if (task)
-                        return task;
+                if (w->takes % 2 && next_injected(w, ret_item))
+                        return true;
+                task = w->takes % 2 ? NULL : weft__deque_steal(&w->deque);
         }
-        task = weft__deque_pop(&w->deque);
-        return task ? task : from_injector(w);
+        if (!task)
+                task = weft__deque_pop(&w->deque);
+        if (task)
+                *ret_item = weft__item_of(task);
+        return task || next_injected(w, ret_item);
 }
 
 static weft__fiber *next_fiber(weft__worker *w)
@@ -225,8 +239,17 @@ static __attribute__((noinline)) void run_periodic(weft__fiber *fiber, weft_task
         called(fiber, unrun);
 }
 
-/* Run a task, or go on with it. Afterwards the fiber may be another worker's. */
-static void run(weft__worker *w, weft_task *task)
+/* Run a task that has been claimed, and counted as started. */
+static void run_claimed(weft__fiber *fiber, weft_task *task)
+{
+        int unrun = not_to_run(task->pool, task);
+        int result = call(fiber, task, unrun);
+        weft__task_end(fiber->task, result);
+        called(fiber, unrun);
+}
+
+/* Run a task that has memory of its own, or go on with it. */
+static void run_task(weft__worker *w, weft_task *task)
 {
         weft_pool *pool = w->pool;
         weft__fiber *fiber = w->fiber;
@@ -249,10 +272,21 @@ static void run(weft__worker *w, weft_task *task)
                 return;
         }
         weft_task copy;
-        int unrun = not_to_run(pool, task);
-        int result = call(fiber, weft__task_unload(task, &copy), unrun);
-        weft__task_end(fiber->task, result);
-        called(fiber, unrun);
+        run_claimed(fiber, weft__task_unload(task, &copy));
+}
+
+/* Afterwards the fiber may be another worker's. */
+static void run(weft__worker *w, const weft__item *item)
+{
+        if (!item->fn) {
+                run_task(w, item->arg);
+                return;
+        }
+        weft_task task;
+        weft__idle_found(w);
+        weft__count(&w->counts.started, false);
+        weft__task_begin(&task, w->pool, item->fn, item->arg, item->context);
+        run_claimed(w->fiber, &task);
 }
 
 /* Fire what is due with one worker. Tasks that are parked go on only there, unless they migrate. */
@@ -280,7 +314,7 @@ static void look_at_all_timers(weft__worker *w)
 static bool one_turn(weft__worker *w)
 {
         weft__fiber *fiber;
-        weft_task *task;
+        weft__item item;
         empty_inbox(w);
         if (w->tick % FAIR == 0)
                 look_at_timers(w);
@@ -290,8 +324,8 @@ static bool one_turn(weft__worker *w)
                 return true;
         }
         w->fiber_was_last = false;
-        if ((task = next_task(w))) {
-                run(w, task);
+        if (next_task(w, &item)) {
+                run(w, &item);
                 return true;
         }
         if ((fiber = next_fiber(w))) {
@@ -309,17 +343,15 @@ static bool has_ready(weft__worker *w)
 }
 
 /* Look at the other workers' queues for a while. */
-static weft_task *search(weft__worker *w)
+static bool search(weft__worker *w, weft__item *ret_item)
 {
-        weft_task *task = NULL;
+        bool found = false;
         int64_t until = 0;
         if (!weft__idle_search(w))
-                return NULL;
+                return false;
         do {
-                task = from_others(w);
-                if (!task)
-                        task = from_injector(w);
-                if (task || has_ready(w) ||
+                found = from_others(w, ret_item) || from_injector(w, ret_item);
+                if (found || has_ready(w) ||
                     atomic_load_explicit(&w->pool->stop, memory_order_acquire))
                         break;
                 for (int i = 0; i < 16; i++)
@@ -327,7 +359,7 @@ static weft_task *search(weft__worker *w)
                 if (!until)
                         until = weft_now() + SPIN_NS;
         } while (weft_now() < until);
-        return task;
+        return found;
 }
 
 void weft__worker_loop(weft__fiber *fiber)
@@ -340,9 +372,9 @@ void weft__worker_loop(weft__fiber *fiber)
                 w = fiber->home;
                 if (one_turn(w))
                         continue;
-                weft_task *task = search(w);
-                if (task)
-                        run(w, task);
+                weft__item item;
+                if (search(w, &item))
+                        run(w, &item);
                 else if (!has_ready(w))
                         weft__idle_sleep(w, weft__park_due_at(w));
         }

@@ -29,6 +29,7 @@
 #include "lock.h"
 #include "task.h"
 #include "timer.h"
+#include "tray.h"
 #include "wait.h"
 
 typedef struct weft__worker weft__worker;
@@ -66,6 +67,7 @@ struct weft__worker {
         atomic_uint_least64_t stolen, injected, woken, parked;
 
         weft__deque deque;
+        weft__tray tray;
 
         /* any */
         _Alignas(WEFT__CACHE_LINE) _Atomic(weft__fiber *) inbox; /* fibers woken by other threads */
@@ -89,7 +91,7 @@ struct weft__worker {
         bool searching; /* counted as searching; by the owner while it is awake */
 } __attribute__((aligned(WEFT__CACHE_LINE)));
 
-enum { WEFT__STRIPES = 16, WEFT__BATCH = 32 };
+enum { WEFT__STRIPES = 16, WEFT__BATCH = WEFT__TRAY };
 
 enum weft__stage {
         WEFT__OPEN = 0,
@@ -223,6 +225,9 @@ static inline int64_t weft__park_due_at(const weft__worker *w)
 
 /* Work was published: wake somebody for it if nobody is about to find it. Any thread. */
 void weft__idle_notify(weft_pool *pool);
+
+/* The same, after a full fence of the caller that came after the work. */
+void weft__idle_published(weft_pool *pool);
 
 /* Whether more workers of the pool sleep or search than this one has tasks in its deque: a hint, by
  * the owner; false on a thread that is none. */
