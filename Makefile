@@ -274,7 +274,7 @@ compare:  ## on real files and a real database: thread-local against task-local
 
 perf:  ## the benchmarks; ARGS=... goes to weft-perf
 	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_perf)'
-	@+$(submake) build/perf/weft-perf build/perf/weft-perf-shared
+	@+$(submake) build/perf/weft-perf build/perf/weft-perf-shared forkjoin
 	build/perf/weft-perf $(ARGS)
 	$(if $(ARGS),,build/perf/weft-perf-shared var shared)
 
@@ -296,12 +296,12 @@ $(B)/perf/compare-parts: $(filter-out %/main.c.o,$(call objects,perf/compare/*.c
 $(B)/obj/tests/compare/%.c.o: tests/compare/%.c $(B)/flags
 	$(compile) $(COMMON) -I. $< -o $@
 
-$(B)/perf/weft-perf: $(call objects,perf/bench/*.c) $(B)/libweft.a
+$(B)/perf/weft-perf: $(call objects,perf/bench/*.c perf/kernels/*.c) $(B)/libweft.a
 	$(perf_program)
 
 $(B)/perf/weft-perf-shared: PERF_LIBS += -L$(B) -lweft -Wl,-rpath,'$$ORIGIN/..'
-$(B)/perf/weft-perf-shared: $(filter-out %/switch.c.o,$(call objects,perf/bench/*.c)) \
-    $(B)/libweft.so
+$(B)/perf/weft-perf-shared: \
+    $(filter-out %/switch.c.o,$(call objects,perf/bench/*.c perf/kernels/*.c)) $(B)/libweft.so
 	$(perf_program)
 
 $(B)/perf/weft-count: $(call objects,perf/count/*.c) $(B)/libweft.a
@@ -312,6 +312,44 @@ $(B)/obj/perf/%.c.o: perf/%.c $(B)/flags
 
 # What it measures is inside the library.
 $(B)/obj/perf/bench/switch.c.o: COMMON += -I.
+
+# The fork/join kernels, a program a system: of those that are on this machine.
+FORKJOIN := weft $(if $(wildcard /usr/include/oneapi/tbb/task_group.h),tbb) \
+            $(if $(wildcard /usr/lib/gcc/*/*/include/omp.h),gomp) \
+            $(if $(wildcard /usr/lib/llvm-*/lib/clang/*/include/omp.h),omp)
+FORKJOIN := $(FORKJOIN:%=$(B)/perf/rivals/forkjoin-%)
+
+.PHONY: forkjoin
+forkjoin: $(FORKJOIN)
+
+forkjoin_of     = $(call objects,perf/rivals/rival.c perf/rivals/forkjoin.c) \
+                  $(filter-out %/weft.c.o,$(call objects,perf/kernels/*.c)) \
+                  $(1:%=$(B)/obj/perf/rivals/%.o)
+forkjoin_link   = @mkdir -p $(@D); $(call say,LD) $(1) $(LDFLAGS) $(CFLAGS) $^ -pthread -lm -o $@
+forkjoin_openmp = @mkdir -p $(@D); $(call say,CC) $(1) -MMD -MP -c $(COMMON) -fopenmp $< -o $@
+
+$(B)/perf/rivals/forkjoin-weft: $(call forkjoin_of,forkjoin_weft.c forkjoin_weft_pool.c) \
+    $(call objects,perf/kernels/weft.c) $(B)/libweft.a
+	$(call forkjoin_link,$(CC)) $(LIBS)
+
+$(B)/perf/rivals/forkjoin-tbb: $(call forkjoin_of,forkjoin_tbb.cc)
+	$(call forkjoin_link,$(CXX)) -ltbb
+
+$(B)/perf/rivals/forkjoin-gomp: $(call forkjoin_of,forkjoin_openmp.gomp)
+	$(call forkjoin_link,gcc) -fopenmp
+
+$(B)/perf/rivals/forkjoin-omp: $(call forkjoin_of,forkjoin_openmp.omp)
+	$(call forkjoin_link,$(CLANG)) -fopenmp
+
+$(B)/obj/perf/rivals/%.cc.o: perf/rivals/%.cc $(B)/flags
+	@mkdir -p $(@D); $(call say,CC) $(CXX) -MMD -MP -c -std=gnu++17 \
+	    $(filter-out -std=% %-prototypes -D_GNU_SOURCE=,$(COMMON)) $< -o $@
+
+$(B)/obj/perf/rivals/%.gomp.o: perf/rivals/%.c $(B)/flags
+	$(call forkjoin_openmp,gcc)
+
+$(B)/obj/perf/rivals/%.omp.o: perf/rivals/%.c $(B)/flags
+	$(call forkjoin_openmp,$(CLANG))
 
 # ---- Installing ----------------------------------------------------------------------------------
 
@@ -343,7 +381,7 @@ DEPS_check    := g++ clang libblocksruntime-dev libcriterion-dev pkg-config jq l
 DEPS_compare  := libsqlite3-dev libjansson-dev libxxhash-dev
 DEPS_examples := libsqlite3-dev libhttp-parser-dev
 DEPS_server_test := curl sqlite3 wrk
-DEPS_perf     := libjansson-dev
+DEPS_perf     := libjansson-dev g++ clang libtbb-dev libomp-dev
 DEPS_count    := valgrind
 DEPS_lint     := clang-format clang-tidy cppcheck
 DEPS_asan     := llvm

@@ -75,7 +75,7 @@ struct bench_case {
 /* The cases, a table a file; each ends with a NULL name. */
 extern const struct bench_case bench_var_cases[], bench_shared_cases[], bench_submit_cases[],
     bench_task_cases[], bench_wake_cases[], bench_timer_cases[], bench_inherit_cases[],
-    bench_memory_cases[], bench_park_cases[];
+    bench_memory_cases[], bench_park_cases[], bench_fork_cases[];
 extern const struct bench_case bench_switch_cases[] __attribute__((weak)); /* NULL: left out */
 
 /* ---- for cases: tools.c ---- */

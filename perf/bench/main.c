@@ -15,9 +15,9 @@
 #define CASES_MOST 128
 
 static const struct bench_case *const tables[] = {
-    bench_var_cases,     bench_shared_cases, bench_submit_cases, bench_task_cases,
-    bench_park_cases,    bench_switch_cases, bench_wake_cases,   bench_timer_cases,
-    bench_inherit_cases, bench_memory_cases,
+    bench_var_cases,   bench_shared_cases,  bench_submit_cases, bench_task_cases,
+    bench_fork_cases,  bench_park_cases,    bench_switch_cases, bench_wake_cases,
+    bench_timer_cases, bench_inherit_cases, bench_memory_cases,
 };
 
 struct options {

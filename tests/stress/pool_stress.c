@@ -11,7 +11,6 @@
 #include "stress.h"
 
 #include <pthread.h>
-#include <signal.h>
 
 enum { POOLS = 3, PRODUCERS = 4, DEEPEST = 4, CALLBACKS = 1 << 20, VALUES = 32 };
 
@@ -362,15 +361,6 @@ static int values_left(void)
         return left;
 }
 
-static void on_alarm(int signal)
-{
-        static const char text[] = "hangs\n";
-        (void)signal;
-        ssize_t ignored = write(2, text, sizeof(text) - 1);
-        (void)ignored;
-        abort();
-}
-
 int main(int argc, char **argv)
 {
         const struct stress_option options[] = {{"--rounds", &rounds, "sets of pools"},
@@ -383,11 +373,10 @@ int main(int argc, char **argv)
         unsigned long tasks = 0;
         uint64_t played = 0;
         int64_t end = weft_now() + (int64_t)limit * 1000000;
-        signal(SIGALRM, on_alarm);
         called = calloc(CALLBACKS, sizeof(*called));
         CHECK(called, "out of memory");
         for (; played < rounds && weft_now() < end; played++) {
-                alarm(STRESS_SLOW ? 300 : 60);
+                stress_hangs_after(60);
                 tasks += play_round(&rng);
         }
         own.pool = weft_pool_default();
@@ -396,7 +385,7 @@ int main(int argc, char **argv)
                 usleep(1000);
                 CHECK(weft_pool_stats(own.pool, &f) == 0, "stats");
         } while (f.run + f.cancelled != f.submitted || values_left() != 0);
-        alarm(0);
+        stress_hangs_after(0);
         compare_figures(&own);
         printf("%" PRIu64 " rounds, %lu tasks, %lu callbacks of which %lu ran or were refused\n",
                played, tasks, atomic_load(&registered), atomic_load(&callbacks_ran));

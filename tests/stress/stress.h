@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -70,6 +71,23 @@ stress_fail(const char *file, int line, const char *condition, const char *forma
                 if (!(condition))                                                                  \
                         stress_fail(__FILE__, __LINE__, #condition, __VA_ARGS__);                  \
         } while (0)
+
+static inline void stress_on_alarm(int signal)
+{
+        static const char text[] = "hangs\n";
+        (void)signal;
+        ssize_t ignored = write(2, text, sizeof(text) - 1);
+        (void)ignored;
+        abort();
+}
+
+/* What comes next hangs if it takes longer than this, or five times as long under a checker. Holds
+ * until the next call; 0: no longer. */
+static inline void stress_hangs_after(unsigned seconds)
+{
+        signal(SIGALRM, stress_on_alarm);
+        alarm(STRESS_SLOW || IN_EMULATOR ? 5 * seconds : seconds);
+}
 
 /* ---- random numbers -------------------------------------------------------------------------- */
 
