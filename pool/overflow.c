@@ -169,8 +169,8 @@ void *weft__overflow_begin(void)
         /* Where the program has given the thread one, as a hook of its own might, it stays. */
         if (sigaltstack(NULL, &before) < 0 || !(before.ss_flags & SS_DISABLE))
                 return NULL;
-        /* From the system: jemalloc (5.3) crashes if there is no address space left for the arena of
-         * a thread whose first allocation this would be. */
+        /* From the system: jemalloc (5.3) crashes if there is no address space left for the arena
+         * of a thread whose first allocation this would be. */
         stack.ss_sp =
             mmap(NULL, stack.ss_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (stack.ss_sp == MAP_FAILED)

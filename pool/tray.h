@@ -7,7 +7,7 @@
  * held up by the task that the owner is busy with.
  *
  * A taker reads the item first and takes it afterwards: if the compare-and-swap succeeds nobody had
- * taken it, and so the owner had not filled its slot anew. (As a thief of the Chase-Lev deque does.)
+ * taken it, and so the owner had not filled its slot anew. (So does a thief of the Chase-Lev deque.)
  * Indices are 64-bit and never come again.
  *
  * Pairings
