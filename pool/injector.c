@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-enum { SLOTS = 170 }; /* so that a block is 4 KiB less 8 bytes */
+enum { SLOTS = 85 }; /* so that a block is 2 KiB */
 
 struct weft__block {
         struct weft__block *next; /* written before anything is put into that one */

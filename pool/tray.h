@@ -6,8 +6,8 @@
  * compare-and-swap of `next`. So a batch costs one visit to the injector, and what is in it is not
  * held up by the task that the owner is busy with.
  *
- * A taker reads the item first and takes it afterwards: if the compare-and-swap succeeds nobody had
- * taken it, and so the owner had not filled its slot anew. (So does a thief of the Chase-Lev deque.)
+ * A taker reads the item first and takes it afterwards, as a thief of the Chase-Lev deque does: if
+ * the compare-and-swap succeeds nobody had taken it, and so the owner had not filled its slot anew.
  * Indices are 64-bit and never come again.
  *
  * Pairings

@@ -215,6 +215,35 @@ Test(pool_memory, queue_that_cannot_grow_loses_nothing, .timeout = 60)
         }
 }
 
+static int refuse_blocks(size_t size)
+{
+        return size >= 2000;
+}
+
+/* Nor does the shared one lose any if it has no room of its own; but what is only handed in there,
+ * without memory of its own, is refused. */
+Test(pool_memory, shared_queue_that_cannot_grow_loses_nothing, .timeout = 60)
+{
+        for (unsigned workers = 1; workers <= 2; workers++) {
+                weft_pool *pool = begin(workers);
+                struct weft_pool_stats stats = {.size = sizeof(stats)};
+                atomic_int count = 0;
+
+                weft__alloc_fails = refuse_blocks;
+                cr_assert_eq(join(spawn(pool, submit_thousands, &count)), 0);
+                cr_assert(reaches(&count, 5000));
+                cr_assert_eq(weft_submit(pool, count_up, &count), -ENOMEM);
+                weft__alloc_fails = NULL;
+                cr_assert_eq(weft_submit(pool, count_up, &count), 0);
+                cr_assert_eq(weft_pool_shutdown(pool, WEFT_DRAIN, WEFT_FOREVER), 0);
+                cr_assert_eq(weft_pool_stats(pool, &stats), 0);
+                cr_assert_eq(stats.submitted, 5002);
+                cr_assert_eq(stats.run, 5002);
+                finish(pool);
+                cr_assert_eq(atomic_load(&count), 5001);
+        }
+}
+
 static int set_nothing(void *arg)
 {
         static weft_var var = WEFT_VAR_INIT("var", .fallback = V(7));
