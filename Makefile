@@ -198,7 +198,8 @@ $(B)/run.o: tests/run/run.c $(B)/flags
 # ---- Checks --------------------------------------------------------------------------------------
 # tests/run/suite runs programs, shows each, adds up their counts, and fails if any failed.
 
-HOUSE_CHECKS := tests/check-house tests/compile/run tests/install/run tests/compare/run
+HOUSE_CHECKS := tests/check-house tests/compile/run tests/install/run tests/compare/run \
+                tests/perf/run
 
 .PHONY: check check-all check-house suite unit-programs stress
 .PHONY: $(addprefix check-,$(CHECKERS) $(PORTS))
@@ -208,7 +209,8 @@ check:  ## build everything, run all tests, print the counts
 	@+$(submake) VARIANT=test unit-programs
 	@+$(submake) check-all
 
-check-all: all $(STRESS) $(EXAMPLES) $(B)/perf/weft-compare $(B)/perf/compare-parts
+check-all: all $(STRESS) $(EXAMPLES) \
+    $(B)/perf/weft-compare $(B)/perf/compare-parts $(B)/perf/weft-perf
 	@MAKE='$(MAKE_COMMAND)' CC='$(CC)' CXX='$(CXX)' CLANG='$(CLANG)' LIBS='$(LIBS)' \
 	    tests/run/suite check build/log \
 	    $(addprefix build/test/selftest/,$(selftest_test)) $(UNIT:build/%=build/test/%) \
