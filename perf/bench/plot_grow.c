@@ -13,18 +13,18 @@ static const struct panel {
         const char *title;
         bool log_y;
         struct {
-                const char *of, *label;
+                const char *of, *label; /* NULL: there is but one, and the title says what */
         } curve[CURVES_MOST + 1];
 } panels[] = {
-    {"tasks submitted in a row", false, {{"grow/tasks", "submit + run a task"}}},
-    {"vars bound",
+    {"submit + run a task, by tasks in a row", false, {{"grow/tasks", NULL}}},
+    {"by vars bound",
      true,
      {{"grow/set-captured", "capture + set + reset + release"},
       {"grow/submit", "submit + run a task"},
       {"grow/set", "set + reset"},
       {"grow/get", "get"}}},
-    {"workers, on the CPUs that there are", false, {{"grow/workers", "submit + run a task"}}},
-    {"threads that submit", false, {{"grow/producers", "submit + run a task"}}},
+    {"submit + run a task, by workers", false, {{"grow/workers", NULL}}},
+    {"submit + run a task, by threads that submit", false, {{"grow/producers", NULL}}},
 };
 
 enum { PANELS = sizeof(panels) / sizeof(panels[0]) };
@@ -95,7 +95,10 @@ static void draw(FILE *g, const struct bench_plan *p, const struct panel *panel)
                         "lc rgb '%s' notitle, $curve%zu using 1:2 with linespoints pt 7 ps 0.5 "
                         "lw 2 lc rgb '%s' ",
                         separator, i, c, i, c);
-                plot_text(g, "title ", panel->curve[i].label, "");
+                if (panel->curve[i].label)
+                        plot_text(g, "title ", panel->curve[i].label, "");
+                else
+                        fputs("notitle", g);
                 separator = ", ";
         }
         fputc('\n', g);
@@ -121,7 +124,7 @@ int plot_grow(const char *directory, const struct bench_plan *p)
             plot_begin(directory, "grow", (unsigned)(500 * columns), (unsigned)(40 + 320 * rows));
         if (!g)
                 return -1;
-        plot_panels(g, rows, columns, "ns of an operation, by the number of");
+        plot_panels(g, rows, columns, "What an operation takes, ns");
         fputs("set grid xtics ytics\nset logscale x\nset format y '%g'\n"
               "set key top left reverse Left samplen 2 textcolor rgb '#374151'\n"
               "set lmargin 7\nset rmargin 3\nset tmargin 2.5\n",

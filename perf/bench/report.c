@@ -66,7 +66,7 @@ void bench_print_case_head(FILE *f)
 
 const char *bench_number(char *buffer, size_t size, double v)
 {
-        int digits = v < 100 ? 2 : v < 1000 ? 1 : 0;
+        int digits = v < 0.1 ? 3 : v < 100 ? 2 : v < 1000 ? 1 : 0;
         snprintf(buffer, size, "%.*f", digits, v);
         return buffer;
 }

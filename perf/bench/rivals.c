@@ -24,6 +24,8 @@ const struct bench_contest bench_contests[] = {
      OPERATIONS("task")},
     {"spawn-await", "a task starts another one and waits for it", 200000, 20000,
      OPERATIONS("start + wait")},
+    {"burst", "a task starts a million empty ones and waits for all", 1000000, 100000,
+     OPERATIONS("task")},
     {"wake", "from submit until the task starts, all workers being asleep", 500, 50,
      .figure = {{.name = "wake, p50", .in = BENCH_NS}, {.name = "wake, p99", .in = BENCH_NS}},
      .rounds = 5},

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * OpenMP tasks, by gcc's runtime or by clang's: whichever compiles this. OpenMP knows no threads
- * outside; those that submit belong to the team, above the number of workers, and take tasks of
- * their own like the others once they have submitted, or when the runtime thinks that there are too
- * many. A pool that has nothing to do is a team between two parallel regions.
+ * outside that submit, only those of a team. A pool that has nothing to do is a team between two
+ * parallel regions.
  */
 #include "tools.h"
 
@@ -19,33 +18,6 @@ static void up(unsigned workers)
 {
         team = workers;
         omp_set_dynamic(0);
-}
-
-static void submit_ticks(size_t size)
-{
-        for (size_t i = 0; i < size; i++) {
-#pragma omp task
-                rival_tick();
-        }
-}
-
-static void submit_by(struct rival_round *r, unsigned producers)
-{
-        uint64_t before = rival_ticks();
-#pragma omp parallel num_threads((int)(team + producers))
-        if ((unsigned)omp_get_thread_num() < producers)
-                submit_ticks(r->size / producers);
-        r->check = rival_ticks() - before;
-}
-
-static void round_submit(struct rival_round *r)
-{
-        submit_by(r, 1);
-}
-
-static void round_submit4(struct rival_round *r)
-{
-        submit_by(r, 4);
 }
 
 static void spawn_await(struct rival_round *r)
@@ -70,6 +42,26 @@ static void round_spawn_await(struct rival_round *r)
         spawn_await(r);
 }
 
+static void burst(struct rival_round *r)
+{
+        r->begin = rival_now();
+        for (size_t i = 0; i < r->size; i++) {
+#pragma omp task
+                rival_tick();
+        }
+#pragma omp taskwait
+        r->end = rival_now();
+}
+
+static void round_burst(struct rival_round *r)
+{
+        uint64_t before = rival_ticks();
+#pragma omp parallel num_threads((int)team)
+#pragma omp single
+        burst(r);
+        r->check = rival_ticks() - before;
+}
+
 /* The first thread is the caller; the next one is a worker. */
 static void start(void)
 {
@@ -89,8 +81,11 @@ static void round_idle(struct rival_round *r)
 }
 
 static const struct rival_case cases[] = {
-    {"submit", round_submit}, {"submit4", round_submit4}, {"spawn-await", round_spawn_await},
-    {"wake", round_wake},     {"idle", round_idle},       {0},
+    {"spawn-await", round_spawn_await},
+    {"burst", round_burst},
+    {"wake", round_wake},
+    {"idle", round_idle},
+    {0},
 };
 
 /* The default is to spin for a while between regions: then no pool sleeps, and there is none to

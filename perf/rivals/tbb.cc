@@ -63,6 +63,20 @@ static void round_spawn_await(struct rival_round *r)
         });
 }
 
+static void round_burst(struct rival_round *r)
+{
+        uint64_t before = rival_ticks();
+        inside->execute([r] {
+                tbb::task_group group;
+                r->begin = rival_now();
+                for (size_t i = 0; i < r->size; i++)
+                        group.run([] { rival_tick(); });
+                group.wait();
+                r->end = rival_now();
+        });
+        r->check = rival_ticks() - before;
+}
+
 static void start()
 {
         arena->enqueue([] { rival_started(); });
@@ -97,8 +111,8 @@ static void round_queued(struct rival_round *r)
 
 static const struct rival_case cases[] = {
     {"submit", round_submit}, {"submit4", round_submit4}, {"spawn-await", round_spawn_await},
-    {"wake", round_wake},     {"idle", round_idle},       {"queued", round_queued},
-    {nullptr, nullptr},
+    {"burst", round_burst},   {"wake", round_wake},       {"idle", round_idle},
+    {"queued", round_queued}, {nullptr, nullptr},
 };
 
 int main(int argc, char **argv)

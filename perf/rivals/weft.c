@@ -122,7 +122,7 @@ static void round_submit4(struct rival_round *r)
         check_inheritance();
 }
 
-/* ---- spawn + await ---- */
+/* ---- from within ---- */
 
 static int give_back(void *arg)
 {
@@ -143,10 +143,35 @@ static int spawn_await(void *arg)
         return 0;
 }
 
+static int burst(void *arg)
+{
+        struct rival_round *r = arg;
+        weft_group group;
+        uint64_t before = rival_ticks();
+        int error = 0;
+        r->begin = rival_now();
+        must(weft_group_init(&group, NULL), "open a group");
+        for (size_t i = 0; i < r->size; i++)
+                error |= weft_group_spawn(&group, tick, NULL);
+        must(error, "spawn");
+        must(weft_group_wait(&group, WEFT_FOREVER), "wait for a group");
+        weft_group_fini(&group);
+        r->end = rival_now();
+        r->check = rival_ticks() - before;
+        return 0;
+}
+
+/* In a task of the pool. */
+struct inside {
+        weft_fn *fn;
+        struct rival_round *r;
+};
+
 static int spawn_and_wait_for_it(void *arg)
 {
+        const struct inside *in = arg;
         weft_task *task;
-        int r = weft_spawn(pool, &task, spawn_await, arg);
+        int r = weft_spawn(pool, &task, in->fn, in->r);
         if (r < 0)
                 return r;
         r = weft_await(task, WEFT_FOREVER);
@@ -156,7 +181,14 @@ static int spawn_and_wait_for_it(void *arg)
 
 static void round_spawn_await(struct rival_round *r)
 {
-        must(weft_context_run(context, spawn_and_wait_for_it, r, NULL), "spawn and await");
+        struct inside in = {spawn_await, r};
+        must(weft_context_run(context, spawn_and_wait_for_it, &in, NULL), "spawn and await");
+}
+
+static void round_burst(struct rival_round *r)
+{
+        struct inside in = {burst, r};
+        must(weft_context_run(context, spawn_and_wait_for_it, &in, NULL), "run a group");
 }
 
 /* ---- with nothing to do, or not doing it ---- */
@@ -198,6 +230,7 @@ static const struct rival_case cases[] = {
     {"submit", round_submit},
     {"submit4", round_submit4},
     {"spawn-await", round_spawn_await},
+    {"burst", round_burst},
     {"wake", round_wake},
     {"idle", round_idle},
     {"queued", round_queued},
