@@ -321,7 +321,7 @@ define rival
 RIVALS += $(B)/perf/rivals/$(1)
 $(B)/perf/rivals/$(1): perf/rivals/$(2) perf/rivals/rival.h perf/rivals/tools.h $(RIVAL_PARTS)
 	@mkdir -p $$(@D); rm -f $$@; \
-	if ! $(3) -E -include '$(4)' perf/rivals/rival.h >/dev/null 2>&1; then \
+	if ! $(3) -E -include '$(4)' $$< >/dev/null 2>&1; then \
 	        echo "  left out, as there is no <$(4)>: $$@"; exit; fi; \
 	$$(call say,LD) $(3) $$(LDFLAGS) $$< $$(RIVAL_PARTS) $(5) -o $$@
 endef
