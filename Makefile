@@ -198,7 +198,8 @@ $(B)/run.o: tests/run/run.c $(B)/flags
 # ---- Checks --------------------------------------------------------------------------------------
 # tests/run/suite runs programs, shows each, adds up their counts, and fails if any failed.
 
-HOUSE_CHECKS := tests/check-house tests/compile/run tests/install/run tests/compare/run
+HOUSE_CHECKS := tests/check-house tests/compile/run tests/install/run tests/compare/run \
+                tests/perf/run
 
 .PHONY: check check-all check-house suite unit-programs stress
 .PHONY: $(addprefix check-,$(CHECKERS) $(PORTS))
@@ -208,7 +209,8 @@ check:  ## build everything, run all tests, print the counts
 	@+$(submake) VARIANT=test unit-programs
 	@+$(submake) check-all
 
-check-all: all $(STRESS) $(EXAMPLES) $(B)/perf/weft-compare $(B)/perf/compare-parts
+check-all: all $(STRESS) $(EXAMPLES) \
+    $(B)/perf/weft-compare $(B)/perf/compare-parts $(B)/perf/weft-perf
 	@MAKE='$(MAKE_COMMAND)' CC='$(CC)' CXX='$(CXX)' CLANG='$(CLANG)' LIBS='$(LIBS)' \
 	    tests/run/suite check build/log \
 	    $(addprefix build/test/selftest/,$(selftest_test)) $(UNIT:build/%=build/test/%) \
@@ -234,7 +236,7 @@ check-house:  ## the floors of the house and the tags of the atomics
 # ---- Lint ----------------------------------------------------------------------------------------
 
 C_FILES := $(wildcard include/weft/*.h context/*.[ch] pool/*.[ch] \
-             examples/*.[ch] examples/*/*.[ch] perf/*.[ch] perf/*/*.[ch] \
+             examples/*.[ch] examples/*/*.[ch] perf/*.[ch] perf/*/*.[ch] perf/*/*.cc \
              tests/*/*.[ch] tests/*/*/*.[ch])
 LINT_LIB     := $(filter context/%.c pool/%.c perf/%.c examples/%.c,$(C_FILES))
 LINT_TESTS   := $(filter-out tests/run/selftest/% tests/compile/%,$(filter tests/%.c,$(C_FILES)))
@@ -251,12 +253,13 @@ tidy     = printf '%s\n' $(1) | xargs -P "$$(nproc)" -I FILE clang-tidy --quiet 
 .PHONY: lint format
 lint:  ## clang-format, cppcheck and clang-tidy
 	@+$(submake) deps \
-	    DEPS='$(DEPS_build) $(DEPS_check) $(DEPS_compare) $(DEPS_examples) $(DEPS_lint)'
+	    DEPS='$(DEPS_build) $(DEPS_check) $(DEPS_compare) $(DEPS_examples) $(DEPS_rivals) \
+	          $(DEPS_lint)'
 	@mkdir -p build
 	@echo "  clang-format"; clang-format --dry-run -Werror $(C_FILES)
 	@echo "  cppcheck"; $(call cppcheck,$(LINT_LIB),$(LINT_FLAGS))
 	@echo "  cppcheck, tests"; $(call cppcheck,$(LINT_TESTS),$(LINT_T_FLAGS))
-	@echo "  clang-tidy"; $(call tidy,$(LINT_LIB),$(LINT_FLAGS))
+	@echo "  clang-tidy"; $(call tidy,$(LINT_LIB),$(LINT_FLAGS) $$(pkg-config --cflags glib-2.0))
 	@echo "  clang-tidy, tests"; $(call tidy,$(LINT_TESTS),$(LINT_T_FLAGS))
 
 format:  ## lay out the sources as lint wants them
@@ -266,15 +269,16 @@ format:  ## lay out the sources as lint wants them
 
 PERF_LIBS := -Wl,--as-needed -lsqlite3 -ljansson -lxxhash
 
-.PHONY: compare perf perf-count
+.PHONY: compare perf perf-rivals perf-count
 compare:  ## on real files and a real database: thread-local against task-local
 	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_compare)'
 	@+$(submake) build/perf/weft-compare
 	build/perf/weft-compare $(ARGS)
 
-perf:  ## the benchmarks; ARGS=... goes to weft-perf
+perf:  ## the benchmarks; ARGS=... goes to weft-perf; --rivals: beside other systems
 	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_perf)'
-	@+$(submake) build/perf/weft-perf build/perf/weft-perf-shared forkjoin
+	@.ci/deps $(DEPS_rivals) || echo "deps: without them some rivals and plots are left out"
+	@+$(submake) build/perf/weft-perf build/perf/weft-perf-shared perf-rivals
 	build/perf/weft-perf $(ARGS)
 	$(if $(ARGS),,build/perf/weft-perf-shared var shared)
 
@@ -303,6 +307,35 @@ $(B)/perf/weft-perf-shared: PERF_LIBS += -L$(B) -lweft -Wl,-rpath,'$$ORIGIN/..'
 $(B)/perf/weft-perf-shared: \
     $(filter-out %/switch.c.o,$(call objects,perf/bench/*.c perf/kernels/*.c)) $(B)/libweft.so
 	$(perf_program)
+
+# The systems that weft is compared with: a program each, from which compiler, and with what. Where
+# the compiler does not find the header it is left out, and looked for again next time.
+RIVAL_PARTS := $(call objects,perf/rivals/rival.c perf/rivals/tools.c)
+RIVAL_FLAGS := $(CFLAGS) -pthread -Iinclude $(if $(filter 1,$(WERROR)),-Werror)
+RIVAL_C     := -std=gnu11 -D_GNU_SOURCE= $(WARNINGS) $(RIVAL_FLAGS)
+RIVAL_CXX   := -std=c++17 -Wall -Wextra -Wshadow $(RIVAL_FLAGS)
+RIVALS      :=
+
+# $(call rival,NAME,SOURCE,COMPILER,HEADER,LIBRARIES)
+define rival
+RIVALS += $(B)/perf/rivals/$(1)
+$(B)/perf/rivals/$(1): perf/rivals/$(2) perf/rivals/rival.h perf/rivals/tools.h $(RIVAL_PARTS)
+	@mkdir -p $$(@D); rm -f $$@; \
+	if ! $(3) -E -include '$(4)' $$< >/dev/null 2>&1; then \
+	        echo "  left out, as there is no <$(4)>: $$@"; exit; fi; \
+	$$(call say,LD) $(3) $$(LDFLAGS) $$< $$(RIVAL_PARTS) $(5) -o $$@
+endef
+GLIB = $$$$(pkg-config --$(1) glib-2.0 2>/dev/null | sed 's/-I/-isystem /g')
+
+$(eval $(call rival,weft,weft.c,$(CC) $(RIVAL_C),weft/weft.h,$(B)/libweft.a $(LIBS)))
+$(eval $(call rival,tbb,tbb.cc,$(CXX) $(RIVAL_CXX),oneapi/tbb/task_arena.h,-ltbb))
+$(eval $(call rival,libgomp,openmp.c,gcc $(RIVAL_C) -fopenmp,omp.h))
+$(eval $(call rival,libomp,openmp.c,$(CLANG) $(RIVAL_C) -fopenmp,omp.h))
+$(eval $(call rival,glib,glib.c,$(CC) $(RIVAL_C) $(call GLIB,cflags),glib.h,$(call GLIB,libs)))
+$(eval $(call rival,libuv,libuv.c,$(CC) $(RIVAL_C),uv.h,-luv))
+$(B)/perf/rivals/weft: $(B)/libweft.a
+
+perf-rivals: $(RIVALS) forkjoin  ## what weft-perf --rivals starts, where there is what it wants
 
 $(B)/perf/weft-count: $(call objects,perf/count/*.c) $(B)/libweft.a
 	$(perf_program)
@@ -381,7 +414,8 @@ DEPS_check    := g++ clang libblocksruntime-dev libcriterion-dev pkg-config jq l
 DEPS_compare  := libsqlite3-dev libjansson-dev libxxhash-dev
 DEPS_examples := libsqlite3-dev libhttp-parser-dev
 DEPS_server_test := curl sqlite3 wrk
-DEPS_perf     := libjansson-dev g++ clang libtbb-dev libomp-dev
+DEPS_perf     := libjansson-dev
+DEPS_rivals   := g++ clang libomp-dev libtbb-dev libglib2.0-dev libuv1-dev pkg-config gnuplot-nox
 DEPS_count    := valgrind
 DEPS_lint     := clang-format clang-tidy cppcheck
 DEPS_asan     := llvm
@@ -389,8 +423,8 @@ DEPS_tsan     := clang libclang-rt-dev llvm
 DEPS_ubsan    := llvm
 DEPS_valgrind := valgrind libc6-dbg
 DEPS_aarch64  := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
-DEPS := $(sort $(foreach d,build check compare examples server_test perf lint $(CHECKERS) aarch64, \
-          $(DEPS_$(d))))
+DEPS := $(sort $(foreach d,build check compare examples server_test perf rivals lint $(CHECKERS) \
+          aarch64,$(DEPS_$(d))))
 
 .PHONY: deps
 deps:  ## install what is missing from Debian, if root; else say what would

@@ -19,8 +19,8 @@
 #include <stdint.h>
 #include <weft/weft.h>
 
-#define BENCH_FIGURES 6   /* at most, a case */
-#define BENCH_VARS    256 /* that can be bound */
+#define BENCH_FIGURES 12   /* at most, a case */
+#define BENCH_VARS    1000 /* that can be bound */
 #define BENCH_SECOND  INT64_C(1000000000)
 
 enum bench_in {
@@ -37,6 +37,7 @@ struct bench_figure {
         enum bench_in in;      /* what the round gives it in */
         double mark;           /* it should be at most this... */
         enum bench_in mark_in; /* ...in this: BENCH_U, or as in, or BENCH_NOTHING */
+        double x;              /* of a curve's point: where it lies */
 };
 
 #define BENCH_MARK(at_most, of) .mark = (at_most), .mark_in = (of)
@@ -68,14 +69,15 @@ struct bench_case {
         unsigned param;   /* the case's own */
 
         enum bench_end (*setup)(struct bench *b);              /* may be NULL */
-        enum bench_end (*round)(struct bench *b, double *ret); /* fills in one value a figure */
+        enum bench_end (*round)(struct bench *b, double *ret); /* fills in one value a figure; NAN:
+                                                                  that one is left out */
         enum bench_end (*teardown)(struct bench *b); /* may be NULL; not called if setup failed */
 };
 
 /* The cases, a table a file; each ends with a NULL name. */
 extern const struct bench_case bench_var_cases[], bench_shared_cases[], bench_submit_cases[],
     bench_task_cases[], bench_wake_cases[], bench_timer_cases[], bench_inherit_cases[],
-    bench_memory_cases[], bench_park_cases[], bench_fork_cases[];
+    bench_memory_cases[], bench_park_cases[], bench_grow_cases[], bench_fork_cases[];
 extern const struct bench_case bench_switch_cases[] __attribute__((weak)); /* NULL: left out */
 
 /* ---- for cases: tools.c ---- */
@@ -105,13 +107,18 @@ void *bench_value(size_t i);
 
 /* ---- for cases with a pool: workers.c ---- */
 
-/* A pool of c->workers whose tasks can count. One at a time. bench_pool_down() takes it away. */
+/* A pool of c->workers, or of that many, whose tasks can count. One at a time. bench_pool_down()
+ * takes it away. */
 enum bench_end bench_pool_up(struct bench *b);
+enum bench_end bench_pool_of(struct bench *b, unsigned workers);
 enum bench_end bench_pool_down(struct bench *b);
 extern weft_pool *bench_pool;
 
 /* A task that does nothing but count itself: a weft_fn. */
 int bench_tick(void *arg);
+
+/* How many tasks have counted themselves since the pool was made. */
+uint64_t bench_ticks(void);
 
 /* Sleep until ticks tasks have counted themselves since the pool was made. Wrong if there are more,
  * or if there are not that many after a minute. */
@@ -123,6 +130,14 @@ void bench_gate_open(void);
 
 /* When, by its CPU time, the worker went through the gate, once a task after it has run. */
 int64_t bench_gate_passed(void);
+
+/* Submit tasks that do nothing, from so many threads outside, and sleep until they have run: ns a
+ * task. submit.c */
+enum bench_end bench_submit(struct bench *b, unsigned producers, size_t tasks, double *ret);
+
+/* The same from this thread, in batches, and only then let the pool's only worker run them: the CPU
+ * time of the two sides, ns a task. inherit.c */
+enum bench_end bench_submit_apart(struct bench *b, size_t tasks, double *ret);
 
 /* Run fn(arg) as a task of the pool and wait for it: for what is measured within a task. Its result
  * is a bench_end. */

@@ -1,77 +1,42 @@
 /* SPDX-License-Identifier: MIT
  *
- * weft-perf: measures what weft's operations cost, as a table and on request as JSON.
+ * weft-perf: measures what weft's operations cost, on request beside other systems, as a table, as
+ * JSON and as plots.
  *
- * Exit status: 0; 1 if a case's check failed, or with --strict a mark was missed; 2 for an option
- * or a case that does not exist, or a file that cannot be written.
+ * Exit status: 0; 1 if a check failed, in a case or in a comparison, or with --strict a mark was
+ * missed; 2 for an option or a case that does not exist, or a file that cannot be written. That a
+ * rival cannot be measured is said, and is no failure.
  */
-#include "runner.h"
+#include "rivals.h"
 
 #include <argp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define CASES_MOST 128
-
-static const struct bench_case *const tables[] = {
-    bench_var_cases,   bench_shared_cases,  bench_submit_cases, bench_task_cases,
-    bench_fork_cases,  bench_park_cases,    bench_switch_cases, bench_wake_cases,
-    bench_timer_cases, bench_inherit_cases, bench_memory_cases,
-};
-
 struct options {
-        bool quick, list, strict;
-        const char *json;
-        size_t n; /* cases to run, in the order of the tables */
-        const struct bench_case *run[CASES_MOST];
-        bool wanted[CASES_MOST];
+        struct bench_plan plan;
+        bool list, strict;
+        bool rivals, named; /* --rivals; some CASE */
+        const char *json, *svg;
 };
 
-/* All cases, in order. */
-static size_t all_cases(const struct bench_case **ret)
+/* With --rivals, "submit" is also the comparison of that name. */
+static bool want(struct options *o, const char *name)
 {
-        size_t n = 0;
-        for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++)
-                for (const struct bench_case *c = tables[t]; c && c->name; c++)
-                        ret[n++] = c;
-        return n;
+        char comparison[64];
+        snprintf(comparison, sizeof(comparison), "rivals/%s", name);
+        bool found = o->rivals && bench_plan_want(&o->plan, comparison);
+        return bench_plan_want(&o->plan, name) || found;
 }
 
-/* "var/get-8" is that case, "var" every case of the group. */
-static bool names(const char *arg, const char *name)
-{
-        size_t length = strlen(arg);
-        return !strncmp(arg, name, length) && (name[length] == 0 || name[length] == '/');
-}
-
-static bool want(struct options *o, const char *arg)
-{
-        const struct bench_case *all[CASES_MOST];
-        size_t n = all_cases(all);
-        bool found = false;
-        for (size_t i = 0; i < n; i++)
-                if (names(arg, all[i]->name))
-                        found = o->wanted[i] = true;
-        return found;
-}
-
-static void choose(struct options *o)
-{
-        const struct bench_case *all[CASES_MOST];
-        size_t n = all_cases(all);
-        bool any = memchr(o->wanted, 1, sizeof(o->wanted)) != NULL;
-        for (size_t i = 0; i < n; i++)
-                if (o->wanted[i] || !any)
-                        o->run[o->n++] = all[i];
-}
-
+/* Options come first, wherever they stand. */
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
         struct options *o = state->input;
         switch (key) {
         case 'q':
-                o->quick = true;
+                o->plan.quick = true;
                 return 0;
         case 'l':
                 o->list = true;
@@ -79,12 +44,19 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         case 's':
                 o->strict = true;
                 return 0;
+        case 'r':
+                o->rivals = true;
+                return 0;
         case 'j':
                 o->json = arg;
+                return 0;
+        case 'g':
+                o->svg = arg;
                 return 0;
         case ARGP_KEY_ARG:
                 if (!want(o, arg))
                         argp_error(state, "there is no case '%s' (see --list)", arg);
+                o->named = true;
                 return 0;
         default:
                 return ARGP_ERR_UNKNOWN;
@@ -92,8 +64,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option option_table[] = {
+    {"rivals", 'r', NULL, 0,
+     "Measure weft beside other systems, too: the group rivals, or the CASEs of it that are named",
+     0},
     {"quick", 'q', NULL, 0, "Fewer and shorter rounds: to see that all works", 0},
     {"json", 'j', "FILE", 0, "Write the figures to FILE; - is standard output, without the table",
+     0},
+    {"svg", 'g', "DIR", 0,
+     "Plot comparisons and curves into DIR, by gnuplot; where no CASE is named, the group grow is "
+     "measured, too",
      0},
     {"list", 'l', NULL, 0, "List the cases, and measure nothing", 0},
     {"strict", 's', NULL, 0, "Exit with status 1 if a mark is missed", 0},
@@ -105,24 +84,27 @@ static const struct argp argp = {
     .parser = parse,
     .args_doc = "[CASE...]",
     .doc = "Measures what weft's operations cost. A CASE is a case's name or the part before its "
-           "slash, which means the whole group; none means all.",
+           "slash, which means the whole group; none means all but the groups rivals and grow.",
 };
+
+static void choose(struct options *o)
+{
+        if (!o->named)
+                bench_plan_want_usual(&o->plan);
+        if (!o->named && o->svg)
+                bench_plan_want(&o->plan, "grow");
+        if (!o->named && o->rivals)
+                bench_plan_want(&o->plan, "rivals");
+}
 
 static void list(const struct options *o)
 {
-        for (size_t i = 0; i < o->n; i++)
-                printf("%-20s %s\n", o->run[i]->name, o->run[i]->what);
+        for (size_t i = 0; i < o->plan.n; i++)
+                if (o->plan.item[i].wanted || !o->named)
+                        printf("%-20s %s\n", o->plan.item[i].name, o->plan.item[i].what);
 }
 
-static bool failed(const struct options *o, const struct bench_result *r)
-{
-        bool missed = false;
-        for (size_t i = 0; r->end == BENCH_OK && r->c->figure[i].name; i++)
-                missed |= bench_has_mark(r, i) && !bench_met(r, i);
-        return r->end == BENCH_WRONG || (o->strict && missed);
-}
-
-/* The file for the JSON: opened before anything is measured, so that a bad name is told at once. */
+/* What is written is opened before anything is measured, so that a bad name is told at once. */
 static FILE *open_json(const struct options *o)
 {
         if (!o->json)
@@ -135,44 +117,92 @@ static FILE *open_json(const struct options *o)
         return f;
 }
 
-static int run_all(const struct options *o, FILE *json)
+/* ---- running ---- */
+
+static bool failed(const struct options *o, const struct bench_item *i)
 {
-        static struct bench_result result[CASES_MOST];
-        FILE *table = json == stdout ? NULL : stdout;
+        if (i->match)
+                return bench_match_failed(i->match);
+        const struct bench_result *r = &i->result;
+        bool missed = false;
+        for (size_t f = 0; r->end == BENCH_OK && r->c->figure[f].name; f++)
+                missed |= bench_has_mark(r, f) && !bench_met(r, f);
+        return r->end == BENCH_WRONG || (o->strict && missed);
+}
+
+/* Each kind of table begins with its head. */
+static void print_item(FILE *table, const struct bench_item *i, const struct bench_item *previous)
+{
+        bool first = !previous || !previous->match != !i->match;
+        if (first && previous)
+                fputc('\n', table);
+        if (first && i->match)
+                bench_print_match_head(table);
+        else if (first)
+                bench_print_case_head(table);
+        if (i->match)
+                bench_print_match(table, i->match);
+        else
+                bench_print_result(table, &i->result);
+}
+
+static int run_wanted(struct options *o, FILE *table)
+{
         FILE *progress = isatty(STDERR_FILENO) ? stderr : NULL;
+        const struct bench_item *previous = NULL;
         int status = 0;
-        if (table)
-                bench_print_head(table, o->quick);
-        for (size_t i = 0; i < o->n; i++) {
-                bench_run(o->run[i], o->quick, progress, &result[i]);
+        for (size_t k = 0; k < o->plan.n; k++) {
+                struct bench_item *i = &o->plan.item[k];
+                if (!i->wanted)
+                        continue;
+                if (i->match)
+                        bench_match_run(i->match, o->plan.quick, progress);
+                else
+                        bench_run(i->result.c, o->plan.quick, progress, &i->result);
                 if (table)
-                        bench_print_result(table, &result[i]);
-                if (failed(o, &result[i]))
+                        print_item(table, i, previous);
+                if (failed(o, i))
                         status = 1;
+                previous = i;
         }
+        return status;
+}
+
+static int run(struct options *o, FILE *json)
+{
+        FILE *table = json == stdout ? NULL : stdout;
+        if (table)
+                bench_print_head(table, o->plan.quick);
+        int status = run_wanted(o, table);
         if (table) {
-                bench_print_foot(table, result, o->n);
+                bench_print_foot(table, &o->plan);
+                bench_print_lost(table, &o->plan);
                 if (fflush(table) == EOF || ferror(table)) {
                         fprintf(stderr, "weft-perf: standard output: cannot write: %m\n");
                         status = 2;
                 }
         }
-        if (json && (bench_print_json(json, o->quick, result, o->n) < 0 || fclose(json) == EOF)) {
+        if (json && (bench_print_json(json, &o->plan) < 0 || fclose(json) == EOF)) {
                 fprintf(stderr, "weft-perf: %s: cannot write: %m\n", o->json);
-                return 2;
+                status = 2;
         }
-        return status;
+        return o->svg && bench_plot(o->svg, &o->plan) < 0 ? 2 : status;
 }
 
 int main(int argc, char **argv)
 {
-        struct options o = {0};
+        static struct options o;
+        bench_plan_init(&o.plan);
         argp_err_exit_status = 2;
         argp_program_version = weft_version();
         if (argp_parse(&argp, argc, argv, 0, NULL, &o))
                 return 2;
         choose(&o);
-        if (o.list)
+        if (o.list) {
                 list(&o);
-        return o.list ? 0 : run_all(&o, open_json(&o));
+                return 0;
+        }
+        if (o.svg && bench_plot_ready(o.svg) < 0)
+                return 2;
+        return run(&o, open_json(&o));
 }

@@ -39,7 +39,7 @@ static double unit(void)
         return least;
 }
 
-static struct bench_stat stat_of(double *v, size_t n)
+struct bench_stat bench_stat_of(double *v, size_t n)
 {
         qsort(v, n, sizeof(*v), bench_by_value);
         double median = n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
@@ -61,10 +61,10 @@ static void summarise(struct run *run, size_t rounds)
         for (size_t f = 0; f < figures(r->c); f++) {
                 for (size_t i = 0; i < rounds; i++)
                         in_u[i] = run->figure[f][i] / run->u[i];
-                r->in_u[f] = stat_of(in_u, rounds);
-                r->figure[f] = stat_of(run->figure[f], rounds);
+                r->in_u[f] = bench_stat_of(in_u, rounds);
+                r->figure[f] = bench_stat_of(run->figure[f], rounds);
         }
-        r->u = stat_of(run->u, rounds);
+        r->u = bench_stat_of(run->u, rounds);
         r->rounds = (unsigned)rounds;
 }
 

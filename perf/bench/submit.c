@@ -6,51 +6,54 @@
 #include "bench.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 
 #define TASKS          1000000
-#define PRODUCERS_MOST 4
+#define PRODUCERS_MOST 64
 
-static uint64_t expected; /* ticks since the pool was made */
-static size_t share;      /* tasks of each producer */
-static atomic_int failed; /* submits of this round */
+struct producer {
+        pthread_t thread;
+        size_t tasks;
+        bool failed;
+};
 
 static void *produce(void *arg)
 {
+        struct producer *p = arg;
         int r = 0;
-        for (size_t i = 0; i < share; i++)
+        for (size_t i = 0; i < p->tasks; i++)
                 r |= weft_submit(bench_pool, bench_tick, NULL);
-        if (r)
-                atomic_store(&failed, 1);
-        return arg;
+        p->failed = r != 0;
+        return NULL;
 }
 
 /* The first producer is this thread; the others inherit its context. */
-static enum bench_end round_submit(struct bench *b, double *ret)
+enum bench_end bench_submit(struct bench *b, unsigned producers, size_t tasks, double *ret)
 {
-        unsigned producers = b->c->param;
-        pthread_t thread[PRODUCERS_MOST];
-        share = bench_ops(b, TASKS) / producers;
-        expected += share * producers;
+        struct producer p[PRODUCERS_MOST] = {0};
+        size_t share = tasks / producers;
+        uint64_t before = bench_ticks();
+        bool failed = false;
         int64_t begin = bench_now();
+        for (unsigned i = 0; i < producers; i++)
+                p[i].tasks = share;
         for (unsigned i = 1; i < producers; i++)
-                bench_must(weft_thread_create(&thread[i], NULL, produce, NULL) == 0,
+                bench_must(weft_thread_create(&p[i].thread, NULL, produce, &p[i]) == 0,
                            "start a thread");
-        produce(NULL);
+        produce(&p[0]);
         for (unsigned i = 1; i < producers; i++)
-                pthread_join(thread[i], NULL);
-        if (atomic_load(&failed))
+                pthread_join(p[i].thread, NULL);
+        for (unsigned i = 0; i < producers; i++)
+                failed |= p[i].failed;
+        if (failed)
                 return bench_wrong(b, "a submit failed");
-        enum bench_end end = bench_ticked(b, expected);
-        ret[0] = bench_per(begin, share * producers);
+        enum bench_end end = bench_ticked(b, before + share * producers);
+        *ret = bench_per(begin, share * producers);
         return end;
 }
 
-static enum bench_end setup_submit(struct bench *b)
+static enum bench_end round_submit(struct bench *b, double *ret)
 {
-        expected = 0;
-        atomic_store(&failed, 0);
-        return bench_pool_up(b);
+        return bench_submit(b, b->c->param, bench_ops(b, TASKS), ret);
 }
 
 #define CASE(from, of, producers_, workers_)                                                       \
@@ -58,7 +61,7 @@ static enum bench_end setup_submit(struct bench *b)
                 .name = "submit/" #producers_ "-to-" #workers_,                                    \
                 .what = "1 M empty tasks from " from " outside, " of ", submit and run",           \
                 .figure = {{.name = "task", .in = BENCH_NS}}, .vars = 8, .param = producers_,      \
-                .workers = workers_, .setup = setup_submit, .round = round_submit,                 \
+                .workers = workers_, .setup = bench_pool_up, .round = round_submit,                \
                 .teardown = bench_pool_down                                                        \
         }
 

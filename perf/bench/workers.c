@@ -24,16 +24,22 @@ static void on_start(unsigned worker, void *arg)
 {
         (void)arg;
         mine = &counter[worker].ticks;
-        atomic_store_explicit(mine, 0, memory_order_relaxed);
+}
+
+enum bench_end bench_pool_of(struct bench *b, unsigned workers)
+{
+        weft_pool_options o = {
+            .size = sizeof(o), .workers = workers, .name = "perf", .on_start = on_start};
+        bench_must(workers <= WORKERS_MOST, "count for so many workers");
+        for (unsigned i = 0; i < WORKERS_MOST; i++)
+                atomic_store_explicit(&counter[i].ticks, 0, memory_order_relaxed);
+        int r = weft_pool_create(&bench_pool, &o);
+        return r < 0 ? bench_wrong(b, "cannot make a pool: %s", weft_strerror(r)) : BENCH_OK;
 }
 
 enum bench_end bench_pool_up(struct bench *b)
 {
-        weft_pool_options o = {
-            .size = sizeof(o), .workers = b->c->workers, .name = "perf", .on_start = on_start};
-        bench_must(o.workers <= WORKERS_MOST, "count for so many workers");
-        int r = weft_pool_create(&bench_pool, &o);
-        return r < 0 ? bench_wrong(b, "cannot make a pool: %s", weft_strerror(r)) : BENCH_OK;
+        return bench_pool_of(b, b->c->workers);
 }
 
 enum bench_end bench_pool_down(struct bench *b)
@@ -50,10 +56,10 @@ int bench_tick(void *arg)
         return 0;
 }
 
-static uint64_t sum(unsigned workers)
+uint64_t bench_ticks(void)
 {
         uint64_t n = 0;
-        for (unsigned i = 0; i < workers; i++)
+        for (unsigned i = 0; i < WORKERS_MOST; i++)
                 n += atomic_load_explicit(&counter[i].ticks, memory_order_relaxed);
         return n;
 }
@@ -62,7 +68,7 @@ enum bench_end bench_ticked(struct bench *b, uint64_t ticks)
 {
         int64_t deadline = bench_now() + 60 * BENCH_SECOND;
         uint64_t n;
-        while ((n = sum(b->c->workers)) < ticks && bench_now() < deadline)
+        while ((n = bench_ticks()) < ticks && bench_now() < deadline)
                 bench_sleep(20000);
         if (n == ticks)
                 return BENCH_OK;

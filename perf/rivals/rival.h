@@ -12,7 +12,7 @@
  *
  * Exit status: 0; 2 for a case or a size that it does not know; 1 for all else.
  *
- * A program is a struct rival, a table of cases, and RIVAL_MAIN.
+ * A program is a struct rival, a table of cases, and a main() that hands them to rival_main().
  */
 #ifndef WEFT_PERF_RIVAL_H
 #define WEFT_PERF_RIVAL_H

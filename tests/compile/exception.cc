@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * C++ exceptions: thrown out of WEFT_WITH and WEFT_SHIELD blocks and through weft_context_run() and
- * weft_bound_call(), they undo and leave what they pass, and each frame is as it was. Exit 0, or the
- * line of what is not so on standard error and 1.
+ * weft_bound_call(), they undo and leave what they pass, and each frame is as it was. Exit 0, or
+ * the line of what is not so on standard error and 1.
  */
 #include <cstdio>
 #include <cstdlib>
