@@ -6,6 +6,7 @@
 #include "cpu.h"
 
 #include <limits.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -130,4 +131,18 @@ static unsigned quota(void)
 unsigned weft__cpu_count(void)
 {
         return lower(affinity(), quota());
+}
+
+static bool has_quota;
+
+static void look_for_quota(void)
+{
+        has_quota = quota() != 0;
+}
+
+bool weft__cpu_spares(unsigned threads)
+{
+        static pthread_once_t once = PTHREAD_ONCE_INIT;
+        pthread_once(&once, look_for_quota);
+        return !has_quota && threads <= affinity();
 }

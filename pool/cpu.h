@@ -5,9 +5,16 @@
 #ifndef WEFT_POOL_CPU_H
 #define WEFT_POOL_CPU_H
 
+#include <stdbool.h>
+
 /* How many threads of this process can run at once: as many CPUs as the calling thread's affinity
  * mask has, but no more than the cgroup's quota pays for, rounded up; at least 1. */
 unsigned weft__cpu_count(void);
+
+/* Whether so many threads may look for work for a while before they sleep: each can have a CPU to
+ * itself, as far as the calling thread's affinity mask goes, and no quota is used up by it. The
+ * quota is read once in a process. */
+bool weft__cpu_spares(unsigned threads);
 
 /* The quota of one cgroup in CPUs, rounded up, from the text of its cpu.max file ("max 100000",
  * "150000 100000"); 0 for none. */

@@ -184,6 +184,7 @@ static int create(weft_pool **ret, const weft_pool_options *options)
         pool->workers = workers;
         pool->generation = weft__fork_generation();
         pool->migrate = o.flags & WEFT_MIGRATE;
+        pool->spins = weft__cpu_spares(workers);
         weft__stacks_init(&pool->stacks, o.stack_size ? o.stack_size : DEFAULT_STACK);
         pool->max_queued = o.max_queued;
         pool->when_full = o.when_full;

@@ -27,8 +27,11 @@
 
 enum {
         FAIR = 61, /* a prime, so that it falls in with no pattern of the tasks */
-        SPIN_NS =
-            10 * 1000, /* how long to search before going to sleep: about what a wake-up costs */
+        /* How long to search before going to sleep, in ns. Sleeping costs whoever wakes us some
+         * microseconds, and us some more. So it is doubled after a sleep that so much more searching
+         * would have saved, and halved after a longer one. */
+        SPIN_LEAST = 1000,
+        SPIN_MOST = 20000,
 };
 
 static _Thread_local weft__worker *self;
@@ -342,7 +345,7 @@ static bool has_ready(weft__worker *w)
         return w->first_ready != NULL || weft__deque_has_some(&w->deque);
 }
 
-/* Look at the other workers' queues for a while. */
+/* Look at the other workers' queues, and if there are processors to spare for a while. */
 static bool search(weft__worker *w, weft__item *ret_item)
 {
         bool found = false;
@@ -351,15 +354,23 @@ static bool search(weft__worker *w, weft__item *ret_item)
                 return false;
         do {
                 found = from_others(w, ret_item) || from_injector(w, ret_item);
-                if (found || has_ready(w) ||
+                if (found || has_ready(w) || !w->pool->spins ||
                     atomic_load_explicit(&w->pool->stop, memory_order_acquire))
                         break;
                 for (int i = 0; i < 16; i++)
                         weft__cpu_pause();
                 if (!until)
-                        until = weft_now() + SPIN_NS;
+                        until = weft_now() + w->spin;
         } while (weft_now() < until);
         return found;
+}
+
+static void sleep_a_while(weft__worker *w)
+{
+        int64_t begin = weft_now();
+        weft__idle_sleep(w, weft__park_due_at(w));
+        int64_t spin = weft_now() - begin < SPIN_MOST ? 2 * w->spin : w->spin / 2;
+        w->spin = spin < SPIN_LEAST ? SPIN_LEAST : spin > SPIN_MOST ? SPIN_MOST : spin;
 }
 
 void weft__worker_loop(weft__fiber *fiber)
@@ -376,7 +387,7 @@ void weft__worker_loop(weft__fiber *fiber)
                 if (search(w, &item))
                         run(w, &item);
                 else if (!has_ready(w))
-                        weft__idle_sleep(w, weft__park_due_at(w));
+                        sleep_a_while(w);
         }
         w = fiber->home;
         weft__park_switch(w, &w->base);

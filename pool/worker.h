@@ -60,6 +60,7 @@ struct weft__worker {
         unsigned tick;
         unsigned takes; /* times that it looked for a task in a queue */
         unsigned random;
+        int64_t spin;        /* ns: for how long it searches before it sleeps */
         bool fiber_was_last; /* what the loop took last: a fiber that was ready, or a task */
 
         /* written by the owner only, read by any */
@@ -106,6 +107,7 @@ struct weft_pool {
         unsigned workers;
         unsigned generation; /* weft__fork_generation() when it was made */
         bool migrate;        /* WEFT_MIGRATE */
+        bool spins;          /* there are processors to search with: weft__cpu_spares() */
         size_t max_queued;
         weft_when_full when_full;
         void (*on_start)(unsigned worker, void *hook_arg);
