@@ -16,8 +16,11 @@
 
 static unsigned affinity(void)
 {
+        cpu_set_t usual;
+        if (sched_getaffinity(0, sizeof(usual), &usual) == 0)
+                return CPU_COUNT(&usual) > 0 ? (unsigned)CPU_COUNT(&usual) : 1;
         /* The kernel's mask may be longer than cpu_set_t; it says so by -EINVAL. */
-        for (int cpus = CPU_SETSIZE; cpus <= 64 * CPU_SETSIZE; cpus *= 2) {
+        for (int cpus = 2 * CPU_SETSIZE; cpus <= 64 * CPU_SETSIZE; cpus *= 2) {
                 size_t size = CPU_ALLOC_SIZE(cpus);
                 cpu_set_t *set = weft__alloc_zeroed(size);
                 if (!set)
