@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * C++ exceptions: thrown out of WEFT_WITH and WEFT_SHIELD blocks and through weft_context_run() and
- * weft_bound_call(), they undo and leave what they pass, and each frame is as it was. Exit 0, or
- * the line of what is not so on standard error and 1.
+ * C++ exceptions: thrown out of WEFT_WITH and WEFT_SHIELD blocks and through weft_context_run(),
+ * weft_bound_call() and weft_join(), they undo and leave what they pass, and each frame is as it
+ * was. Exit 0, or the line of what is not so on standard error and 1.
  */
 #include <cstdio>
 #include <cstdlib>
@@ -65,6 +65,50 @@ static int expect_and_throw(void *)
         throw std::bad_alloc();
 }
 
+/* Out of a job that runs in its join, with and without a frame of its own. */
+static int set_and_throw(void *value)
+{
+        if (value)
+                CHECK(weft_set(&user, value, nullptr) == 0);
+        throw std::runtime_error("thrown");
+}
+
+static long throw_typed(long number)
+{
+        throw number;
+}
+WEFT_JOB_OF(throwing_job, long, throw_typed, long)
+
+static void check_joins()
+{
+        weft_job outer, job;
+        throwing_job typed;
+        int caught = 0;
+        weft_fork(&outer, set_and_throw, nullptr);
+        for (int i = 0; i < 2; i++) {
+                weft_fork(&job, set_and_throw, i ? &hundred : nullptr);
+                try {
+                        weft_join(&job);
+                } catch (const std::runtime_error &) {
+                        caught++;
+                }
+                CHECK(weft_get(&user) == &one);
+                CHECK(weft_join(&job) == -EPERM);
+        }
+        throwing_job_fork(&typed, 7);
+        try {
+                throwing_job_join(&typed);
+        } catch (long number) {
+                caught += number == 7;
+        }
+        try {
+                weft_join(&outer);
+        } catch (const std::runtime_error &) {
+                caught++;
+        }
+        CHECK(caught == 4);
+}
+
 int main()
 {
         weft_token token;
@@ -83,6 +127,8 @@ int main()
         CHECK(caught == 1);
         CHECK(weft_get(&user) == &one && weft_get(&kept) == &one);
         CHECK(released == 10);
+
+        check_joins();
 
         WEFT_SHIELD {
                 CHECK(shielded());
