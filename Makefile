@@ -163,6 +163,7 @@ $(B)/selftest/%: tests/run/selftest/%.c $(B)/libweft.a $(B)/flags
 # A model is linked with the checker, whose own sources are not instrumented, before the library.
 MODELS        := $(patsubst tests/model/%.c,$(B)/model/%, \
                    $(filter-out %/fakes.c,$(wildcard tests/model/*.c)))
+MODEL_SCRIPTS := tests/model/museum
 MODEL_CHECKER := $(patsubst %,$(B)/obj/%.o, \
                    tests/model/fakes.c $(wildcard tests/model/checker/*.c))
 
@@ -243,7 +244,9 @@ check-model:  ## the concurrency core under a model checker
 	@+$(submake) VARIANT=model JEMALLOC=0 CC=gcc models
 
 models: $(MODELS)
-	@tests/run/suite model $(B)/log $(MODELS)
+	@MODEL_BUILD=$(B) MODEL_COMPILE='$(CC) -MMD -MP -c $(LIB_FLAGS)' MODEL_OBJECTS='$(MODEL_CHECKER)' \
+	    MODEL_LINK='$(CC) $(LDFLAGS) -no-pie' \
+	    tests/run/suite model $(B)/log $(MODELS) $(MODEL_SCRIPTS)
 
 unit-programs: $(SELFTEST) $(UNIT)
 

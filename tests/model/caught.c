@@ -145,3 +145,11 @@ MODEL(caught_old_value, .preemptions = 1, .fails = "not so")
                 model_check(atomic_load_explicit(&word, memory_order_relaxed));
         model_join_all();
 }
+
+static atomic_uint never;
+
+MODEL(caught_loop, .fails = "Virtual timer expired")
+{
+        while (!*(volatile unsigned *)&never)
+                ;
+}

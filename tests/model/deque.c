@@ -135,6 +135,19 @@ MODEL(deque_grows_under_two_thieves, .preemptions = 3, .sees = 7)
         end(3);
 }
 
+/* The array grows and is gone round while a thief is about to use the old one. */
+MODEL(deque_grows_and_moves_on, .preemptions = 3, .sees_some = 3)
+{
+        model_check(weft__deque_init(&deque) == 0);
+        push(0);
+        push(1);
+        model_start("thief 0", thief, (void *)1);
+        push(2);
+        take(weft__deque_steal(&deque));
+        take(weft__deque_steal(&deque));
+        end(3);
+}
+
 /* A slot is written again when a thief has taken what was in it. */
 MODEL(deque_goes_round, .preemptions = 3, .sees_some = 6)
 {

@@ -213,6 +213,40 @@ MODEL(idle_pushed_to_the_own_deque, .preemptions = 3, .stale = 2)
         end(1);
 }
 
+/* Two tasks are published, and the first waits for the second: who finds the first while searching
+ * sees to it that somebody else is awake. */
+static void works_and_waits(void *i)
+{
+        weft__worker *w = &pool->worker[(intptr_t)i];
+        while (!stopped()) {
+                weft_task *t = find(w);
+                if (!t && weft__idle_search(w))
+                        t = find(w);
+                if (!t) {
+                        weft__idle_sleep(w, WEFT_FOREVER);
+                        continue;
+                }
+                weft__idle_found(w);
+                while (t == &task[0] && !atomic_load_explicit(&second_ran, memory_order_acquire))
+                        weft__futex_wait(&second_ran, 0, WEFT_FOREVER);
+                if (t == &task[1]) {
+                        atomic_store_explicit(&second_ran, 1, memory_order_release);
+                        weft__futex_wake(&second_ran, 1);
+                }
+                run(w, t);
+        }
+}
+
+MODEL(idle_the_first_waits_for_the_second, .stale = 1)
+{
+        make(2, 2);
+        model_start("worker 0", works_and_waits, (void *)0);
+        model_start("worker 1", works_and_waits, (void *)1);
+        publish((void *)0);
+        publish((void *)1);
+        end(2);
+}
+
 /* Nothing but a stop. */
 MODEL(idle_stop, .preemptions = 3, .stale = 3)
 {

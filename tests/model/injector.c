@@ -92,6 +92,16 @@ MODEL(injector_one_pushes_one_takes, .preemptions = 5, .sees = 3)
         end(2);
 }
 
+/* The taker may see the first alone, and come to the others by their links. */
+MODEL(injector_three_are_pushed, .preemptions = 3, .sees = 3)
+{
+        begin();
+        model_start("taker", taker, (void *)1);
+        push_two((void *)0);
+        push(2);
+        end(3);
+}
+
 MODEL(injector_two_push, .preemptions = 6, .sees = 1)
 {
         begin();

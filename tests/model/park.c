@@ -115,6 +115,27 @@ MODEL(park_for_a_while_migrates, .preemptions = 1, .stale = 1, .sees = 3)
         model_check(went_on == 1);
 }
 
+/* The timer of a wait that is over does not end the next one. */
+static int waits_for_a_while_and_sleeps(void *unused)
+{
+        (void)unused;
+        int r = weft_event_wait(&event, weft_now() + 1000000);
+        model_check(r == 0 || r == -ETIMEDOUT);
+        model_seen(r == 0);
+        int64_t until = weft_now() + 5000000;
+        model_check(weft_sleep_until(until) == 0 && weft_now() >= until);
+        went_on++;
+        return 0;
+}
+
+MODEL(park_for_a_while_and_sleep, .stale = 1, .sees = 3)
+{
+        begin(1, 0, waits_for_a_while_and_sleeps);
+        weft_event_set(&event);
+        weft_pool_destroy(pool);
+        model_check(went_on == 1);
+}
+
 /* ---- yield ---- */
 
 static int yields(void *unused)

@@ -92,6 +92,26 @@ MODEL(shutdown_while_a_task_is_woken, .stale = 1)
         model_join_all_but_workers();
 }
 
+/* The same with a waker that holds nothing which the task needs to end. */
+static weft_task *elsewhere;
+
+static int awaits_elsewhere(void *unused)
+{
+        (void)unused;
+        return weft_await(elsewhere, WEFT_FOREVER);
+}
+
+MODEL(shutdown_while_another_pool_wakes, .preemptions = 1, .stale = 1)
+{
+        weft_pool *other = pool_of(1, 0);
+        pool = pool_of(1, 0);
+        model_check(weft_spawn(other, &elsewhere, task, NULL) == 0);
+        model_check(weft_submit(pool, awaits_elsewhere, NULL) == 0);
+        weft_pool_destroy(pool);
+        weft_task_unref(elsewhere);
+        weft_pool_destroy(other);
+}
+
 /* A task submits another while its pool drains: that one is waited for. */
 static int submits_task(void *unused)
 {
@@ -117,5 +137,39 @@ MODEL(shutdown_while_a_task_submits_to_two, .preemptions = 1, .stale = 1)
         model_check(weft_submit(pool, submits_task, NULL) == 0);
         model_check(weft_pool_shutdown(pool, WEFT_DRAIN, WEFT_FOREVER) == 0);
         model_check(runs == accepted);
+        weft_pool_destroy(pool);
+}
+
+/* The callback of a task that ends meanwhile is waited for too. */
+static int called;
+
+static int callback(void *unused)
+{
+        (void)unused;
+        called++;
+        return 0;
+}
+
+static int registers(void *unused)
+{
+        weft_task *child;
+        (void)unused;
+        model_check(weft_spawn(NULL, &child, waits, NULL) == 0);
+        model_check(weft_task_on_done(child, callback, NULL) == 0);
+        weft_task_unref(child);
+        return 0;
+}
+
+MODEL(shutdown_while_a_callback_is_due, .stale = 1)
+{
+        weft_task *t;
+        weft_event_init(&event);
+        pool = pool_of(1, 0);
+        model_check(weft_spawn(pool, &t, registers, NULL) == 0);
+        weft_await(t, WEFT_FOREVER);
+        weft_task_unref(t);
+        weft_event_set(&event);
+        model_check(weft_pool_shutdown(pool, WEFT_DRAIN, WEFT_FOREVER) == 0);
+        model_check(called == 1);
         weft_pool_destroy(pool);
 }

@@ -3,9 +3,7 @@
  * Mutex, semaphore and event, and with them the wait of threads outside pools: what is given to one
  * that waits is given once, and one that leaves because its time has come takes nothing along.
  */
-#include "checker/model.h"
-
-#include <weft/weft.h>
+#include "pool_help.h"
 
 enum { SOON = 1000 }; /* ns from the beginning */
 
@@ -165,20 +163,13 @@ static void sets_lent(void *unused)
         model_check(weft_event_set(lent) == 0);
 }
 
-static void lends(void)
+__attribute__((noinline)) static void lends(void)
 {
         weft_event own;
         weft_event_init(&own);
         lent = &own;
         __atomic_store_n(&lent_is_there, 1, __ATOMIC_RELEASE);
         model_check(weft_event_wait(&own, WEFT_FOREVER) == 0);
-}
-
-static void other_use_of_the_stack(void)
-{
-        volatile char other[256];
-        for (unsigned i = 0; i < sizeof(other); i++)
-                other[i] = 0x55;
 }
 
 MODEL(event_goes_with_its_waiter, .preemptions = 3)

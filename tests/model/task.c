@@ -52,6 +52,22 @@ MODEL(task_await, .stale = 1)
         model_check(runs == 1);
 }
 
+/* The waiter lies on the stack, which is used for something else as soon as the wait is over. */
+__attribute__((noinline)) static void awaits_and_leaves(void)
+{
+        model_check(weft_await(handle, WEFT_FOREVER) == 7);
+        weft_task_unref(handle);
+}
+
+MODEL(task_await_and_leave, .stale = 1)
+{
+        pool = pool_of(1, 0);
+        model_check(weft_spawn(pool, &handle, task, (void *)7) == 0);
+        awaits_and_leaves();
+        other_use_of_the_stack();
+        weft_pool_destroy(pool);
+}
+
 static void awaits(void *n)
 {
         got[(intptr_t)n] = weft_await(handle, WEFT_FOREVER);
@@ -134,15 +150,34 @@ static int callback(void *unused)
         return 0;
 }
 
-MODEL(task_on_done, .stale = 1)
+static int registers(void *unused)
 {
-        pool = pool_of(1, 0);
-        model_check(weft_spawn(pool, &handle, task, NULL) == 0);
-        int r = weft_task_on_done(handle, callback, NULL);
-        model_check(r == 0 || r == -ENOMEM);
-        handle = weft_task_unref(handle);
+        weft_task *child;
+        (void)unused;
+        model_check(weft_spawn(NULL, &child, task, NULL) == 0);
+        model_check(weft_task_on_done(child, callback, NULL) == 0);
+        weft_task_unref(child);
+        return 0;
+}
+
+static void run_registers(unsigned workers)
+{
+        pool = pool_of(workers, 0);
+        model_check(weft_spawn(pool, &handle, registers, NULL) == 0);
+        model_check(weft_await(handle, WEFT_FOREVER) == 0);
+        weft_task_unref(handle);
         weft_pool_destroy(pool);
         model_check(called == 1);
+}
+
+MODEL(task_on_done, .stale = 1)
+{
+        run_registers(1);
+}
+
+MODEL(task_on_done_elsewhere, .preemptions = 1, .stale = 1)
+{
+        run_registers(2);
 }
 
 /* ---- cancelling ---- */

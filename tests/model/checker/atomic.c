@@ -104,9 +104,9 @@ static void note_sharing(struct location *l, bool writes)
                 met |= l->reads > t->now.before;
         if (any(met)) {
                 size_t bit = offset_of(l->at);
-                uint8_t *byte = &mc->shared[bit / 8], mask = (uint8_t)(1u << bit % 8);
-                mc->learned |= !(*byte & mask);
-                *byte |= mask;
+                uint8_t mask = (uint8_t)(1u << bit % 8);
+                mc->learned |= !(mc->shared[bit / 8] & mask);
+                mc->found_shared[bit / 8] |= mask;
         }
         (writes ? &l->writes : &l->reads)[0][mc->current] = now();
 }

@@ -180,6 +180,7 @@ struct checker {
         int preemptions, stale, chances; /* the bounds; NEVER: none */
         bool tracing;
         unsigned execution; /* its number; also the stamp of what is valid */
+        unsigned looked_at; /* the one that ran when the time was last looked at */
         unsigned seen;
         unsigned long long in_all;
         uint64_t rng;
@@ -207,7 +208,8 @@ struct checker {
         char *heap, *heap_first, *heap_end;
         struct grain grain[GRAINS];
         struct parts parts[GRAINS];
-        uint8_t shared[(REGION + STATICS) / 8]; /* a bit a byte: it is known to be shared */
+        /* A bit a byte: what is known to be shared, and what was found to be since. */
+        uint8_t shared[(REGION + STATICS) / 8], found_shared[(REGION + STATICS) / 8];
         struct {
                 uintptr_t at;
                 size_t size;

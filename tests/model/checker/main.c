@@ -22,12 +22,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "checker.h"
 
-enum { WARM_UP = 64 };
+enum { WARM_UP = 64, LOOK_AFTER = 2 /* seconds of the processor's time */ };
 
 struct checker *mc;
 static struct model *models;
@@ -99,6 +100,14 @@ static void crashed(int signal)
         longjmp(mc->crash, 1);
 }
 
+/* Now and then: an execution that goes on and on with nothing that others could notice. */
+static void looks_on(int signal)
+{
+        if (mc->runs && mc->looked_at == mc->execution)
+                crashed(signal);
+        mc->looked_at = mc->execution;
+}
+
 /* ---- one model ---- */
 
 static void tell_failure(const char *how)
@@ -113,7 +122,7 @@ static void tell_failure(const char *how)
         bool again = !execute();
         mc->tracing = false;
         mc->mode = mode;
-        printf("FAIL: %s: %s\n", mc->model->name, again ? mc->reason : reason);
+        printf("FAIL: %s: %s\n", mc->model->name, reason);
         if (!again)
                 printf("    (and it did not fail when it was run again)\n");
         printf("    %s\n", how);
@@ -127,15 +136,27 @@ static bool is_meant(void)
         return mc->model->fails && strstr(mc->reason, mc->model->fails);
 }
 
+/* What was found to be shared is known from the next execution on: one that failed must be the same
+ * when it is run again. */
+static void know_shared(void)
+{
+        if (mc->learned)
+                memcpy(mc->shared, mc->found_shared, sizeof(mc->shared));
+        mc->learned = false;
+}
+
 static bool at_random(unsigned long n, unsigned long seed, bool tells)
 {
         mc->mode = RANDOM;
         for (unsigned long i = 0; i < n; i++) {
                 char how[160];
+                know_shared();
                 mc->rng = (seed + i) * 0x9e3779b97f4a7c15u;
                 mc->execution = mc->execution / 2 * 2 + 1 + (unsigned)((seed + i) % 2);
-                if (execute() || is_meant())
+                if (execute())
                         continue;
+                if (is_meant())
+                        return true;
                 snprintf(how, sizeof(how), "again: --random 1 --seed %lu %s", seed + i,
                          mc->model->name);
                 if (tells)
@@ -153,7 +174,7 @@ static bool exhaustively(unsigned long long *ret_executions)
         at_random(WARM_UP, 1, false); /* what is shared; a failure comes again below */
         mc->mode = DEPTH_FIRST;
         do {
-                mc->learned = false;
+                know_shared();
                 mc->given = 0;
                 n = 0;
                 mc->seen = 0;
@@ -202,7 +223,10 @@ static bool explore(const struct model *m)
         unsigned long long n = option.random;
         clock_t cpu = clock();
         mc->model = m;
-        memset(mc->shared, 0, sizeof(mc->shared));
+        /* At random everything is taken for shared, so that a seed alone repeats an execution. */
+        memset(mc->shared, option.random ? 0xff : 0, sizeof(mc->shared));
+        memset(mc->found_shared, 0, sizeof(mc->found_shared));
+        mc->learned = false;
         bool random = option.random;
         mc->preemptions = random ? NEVER : bound(option.preemptions, m->preemptions, 2);
         mc->stale = random ? NEVER : bound(option.stale, m->stale, NEVER);
@@ -257,6 +281,10 @@ static void make(void)
         sigaction(SIGBUS, &action, NULL);
         sigaction(SIGFPE, &action, NULL);
         sigaction(SIGILL, &action, NULL);
+        action.sa_handler = looks_on;
+        sigaction(SIGVTALRM, &action, NULL);
+        const struct itimerval every = {{LOOK_AFTER, 0}, {LOOK_AFTER, 0}};
+        setitimer(ITIMER_VIRTUAL, &every, NULL);
         setvbuf(stdout, NULL, _IOLBF, 0);
         mc->statics_kept = malloc(STATICS);
         memcpy(mc->statics_kept, mc->statics, (size_t)(mc->statics_end - mc->statics));
