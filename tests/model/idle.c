@@ -17,7 +17,6 @@ static weft_pool *pool;
 static weft_task task[TASKS];
 static int taken[TASKS]; /* plain: by whoever took it */
 static atomic_uint left; /* tasks that nobody has taken */
-static atomic_uint stolen;
 
 static void make(unsigned workers, unsigned tasks)
 {
@@ -74,16 +73,23 @@ static void run(weft__worker *w, weft_task *t)
                 stop();
 }
 
+/* As a worker does: of what is in the injector all but the first go to the own deque, and others
+ * are told. */
 static weft_task *find(weft__worker *w)
 {
-        weft_task *t;
-        if (weft__injector_take(&pool->injector, &t, 1))
+        weft_task *batch[TASKS], *t = weft__deque_pop(&w->deque);
+        if (t)
                 return t;
-        for (unsigned i = 0; i < pool->workers; i++)
-                if (&pool->worker[i] != w && (t = weft__deque_steal(&pool->worker[i].deque))) {
-                        atomic_fetch_add_explicit(&stolen, 1, memory_order_relaxed);
+        unsigned n = weft__injector_take(&pool->injector, batch, TASKS);
+        for (unsigned i = n; i > 1; i--)
+                model_check(weft__deque_push(&w->deque, batch[i - 1]));
+        if (n > 1)
+                weft__idle_notify(pool);
+        if (n)
+                return batch[0];
+        for (unsigned i = 0; w->searching && i < pool->workers; i++)
+                if (&pool->worker[i] != w && (t = weft__deque_steal(&pool->worker[i].deque)))
                         return t;
-                }
         return NULL;
 }
 
