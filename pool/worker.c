@@ -28,8 +28,8 @@
 enum {
         FAIR = 61, /* a prime, so that it falls in with no pattern of the tasks */
         /* How long to search before going to sleep, in ns. Sleeping costs whoever wakes us some
-         * microseconds, and us some more. So it is doubled after a sleep that so much more searching
-         * would have saved, and halved after a longer one. */
+         * microseconds, and us some more. So it is doubled after a sleep that so much more
+         * searching would have saved, and halved after a longer one. */
         SPIN_LEAST = 1000,
         SPIN_MOST = 20000,
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The fork/join kernels by oneTBB, as its guide has it ("Task-Based Programming"): a task_group of
- * each function's own, all parts but the last run by it, the last one called. The main thread is one
- * of the workers.
+ * each function's own, all parts but the last run by it, the last one called. The main thread is
+ * one of the workers.
  */
 #include "forkjoin.h"
 
