@@ -46,6 +46,10 @@ variant_ubsan    := -fsanitize=undefined -fno-sanitize-recover=all
 variant_valgrind := -DWEFT_VALGRIND=1
 variant_ucontext := -DWEFT_UCONTEXT=1
 variant_aarch64  := -DSLOW_BUILD=1 -DSTRESS_SLOW=1 -DIN_EMULATOR=1
+# For tests/model: every access to memory becomes a call of the checker's.
+MODEL_CALLS      := -fsanitize=thread -Wno-tsan \
+                    -Dmemcpy=model_memcpy -Dmemmove=model_memmove -Dmemset=model_memset
+variant_model    := -DWEFT_MODEL=1 -fno-pie -fdebug-prefix-map=$(CURDIR)=. $(MODEL_CALLS)
 
 CHECKERS := asan tsan ubsan valgrind
 PORTS    := ucontext aarch64
@@ -112,7 +116,7 @@ $(B)/flags: FORCE
 	@printf '%s\n' '$(CC) $(LIB_FLAGS) $(LDFLAGS) $(LIBS)' '$(SOURCES)' >$@.now
 	@cmp -s $@.now $@ || cp $@.now $@
 
--include $(wildcard $(B)/obj/*/*.d $(B)/obj/*/*/*.d $(B)/*.d $(B)/*/*.d)
+-include $(wildcard $(B)/obj/*/*.d $(B)/obj/*/*/*.d $(B)/obj/*/*/*/*.d $(B)/*.d $(B)/*/*.d)
 
 # ---- Test programs -------------------------------------------------------------------------------
 # unit: a Criterion program a file, which may open private headers. stress, examples: plain programs
@@ -155,6 +159,23 @@ endif
 
 $(B)/selftest/%: tests/run/selftest/%.c $(B)/libweft.a $(B)/flags
 	$(call program,$(RUNNER_FLAGS),$(RUNNER))
+
+# A model is linked with the checker, whose own sources are not instrumented, before the library.
+MODELS        := $(patsubst tests/model/%.c,$(B)/model/%, \
+                   $(filter-out %/fakes.c,$(wildcard tests/model/*.c)))
+MODEL_SCRIPTS := tests/model/museum
+MODEL_CHECKER := $(patsubst %,$(B)/obj/%.o, \
+                   tests/model/fakes.c $(wildcard tests/model/checker/*.c))
+
+.SECONDARY: $(MODELS:$(B)/model/%=$(B)/obj/tests/model/%.c.o)
+$(B)/model/%: $(B)/obj/tests/model/%.c.o $(MODEL_CHECKER) $(B)/libweft.a
+	$(link) -no-pie $^ -o $@
+
+$(B)/obj/tests/model/%.c.o: tests/model/%.c $(B)/flags
+	$(compile) $(COMMON) -I. $< -o $@
+
+$(B)/obj/tests/model/checker/%.c.o: tests/model/checker/%.c $(B)/flags
+	$(compile) $(filter-out $(MODEL_CALLS),$(COMMON)) -I. $< -o $@
 
 $(B)/stress/%: tests/stress/%.c $(B)/libweft.a $(B)/flags
 	$(call program)
@@ -201,7 +222,7 @@ $(B)/run.o: tests/run/run.c $(B)/flags
 HOUSE_CHECKS := tests/check-house tests/compile/run tests/install/run tests/compare/run \
                 tests/perf/run
 
-.PHONY: check check-all check-house suite unit-programs stress
+.PHONY: check check-all check-house check-model models suite unit-programs stress
 .PHONY: $(addprefix check-,$(CHECKERS) $(PORTS))
 
 check:  ## build everything, run all tests, print the counts
@@ -219,6 +240,15 @@ check-all: all $(STRESS) $(EXAMPLES) \
 $(addprefix check-,$(CHECKERS) $(PORTS)): check-%:  ## the tests under a checker, or for a port
 	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_$*)'
 	@+$(submake) VARIANT=$* JEMALLOC=0 $(compiler_$*) suite
+
+check-model:  ## the concurrency core under a model checker
+	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_model)'
+	@+$(submake) VARIANT=model JEMALLOC=0 CC=gcc models
+
+models: $(MODELS)
+	@MODEL_BUILD=$(B) MODEL_COMPILE='$(CC) -MMD -MP -c $(LIB_FLAGS)' MODEL_OBJECTS='$(MODEL_CHECKER)' \
+	    MODEL_LINK='$(CC) $(LDFLAGS) -no-pie' \
+	    tests/run/suite model $(B)/log $(MODELS) $(MODEL_SCRIPTS)
 
 unit-programs: $(SELFTEST) $(UNIT)
 
@@ -422,9 +452,10 @@ DEPS_asan     := llvm
 DEPS_tsan     := clang libclang-rt-dev llvm
 DEPS_ubsan    := llvm
 DEPS_valgrind := valgrind libc6-dbg
+DEPS_model    := gcc binutils
 DEPS_aarch64  := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 DEPS := $(sort $(foreach d,build check compare examples server_test perf rivals lint $(CHECKERS) \
-          aarch64,$(DEPS_$(d))))
+          model aarch64,$(DEPS_$(d))))
 
 .PHONY: deps
 deps:  ## install what is missing from Debian, if root; else say what would

@@ -36,7 +36,11 @@ uintptr_t weft__calls_newest(void)
 
 unsigned char *weft__calls_asked(void)
 {
+#if defined(WEFT_MODEL)
+        return weft__model_asked();
+#else
         return &weft__thread.here.asked;
+#endif
 }
 
 /* Note for one job what the link to it says, and what is current. */

@@ -149,7 +149,7 @@ static int tell_task(weft_task *task, struct weft__group **to_do)
         /* Under the lock, with ATTENDED: the task cannot end, so its pool and fiber stay. */
         weft__lock_take(&task->lock);
         unsigned state = atomic_fetch_or_explicit(&task->state, WEFT__CANCEL | WEFT__ATTENDED,
-                                                  memory_order_seq_cst); /* X1 <-> begin to wait */
+                                                  memory_order_seq_cst); /* X1, T3 */
         unsigned phase = state & WEFT__PHASE;
         bool claimed = phase == WEFT__QUEUED && weft__task_claim(task);
         if (!claimed && phase != WEFT__ENDED) {

@@ -20,9 +20,15 @@ bool weft__cpu_spares(unsigned threads);
  * "150000 100000"); 0 for none. */
 unsigned weft__cpu_quota_of(const char *cpu_max);
 
+#if defined(WEFT_MODEL)
+void weft__model_pause(void);
+#endif
+
 static inline void weft__cpu_pause(void)
 {
-#if defined(__x86_64__) || defined(__i386__)
+#if defined(WEFT_MODEL)
+        weft__model_pause(); /* others go on, and a little time passes */
+#elif defined(__x86_64__) || defined(__i386__)
         __builtin_ia32_pause();
 #elif defined(__aarch64__)
         __asm__ volatile("isb" ::: "memory");

@@ -18,7 +18,11 @@ struct weft__ring {
         _Atomic(struct weft_task *) slot[];
 };
 
+#if defined(WEFT_MODEL)
+enum { FIRST_SLOTS = 2 };
+#else
 enum { FIRST_SLOTS = 256 };
+#endif
 
 static size_t ring_size(int64_t slots)
 {

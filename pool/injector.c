@@ -12,7 +12,11 @@
 
 #include <string.h>
 
+#if defined(WEFT_MODEL)
+enum { SLOTS = 2 };
+#else
 enum { SLOTS = 85 }; /* so that a block is 2 KiB */
+#endif
 
 struct weft__block {
         struct weft__block *next; /* written before anything is put into that one */

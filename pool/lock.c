@@ -9,9 +9,15 @@
 
 #include <weft/pool.h>
 
+#if defined(WEFT_MODEL)
+enum { SPINS = 0 }; /* so that sleeping is what is explored */
+#else
+enum { SPINS = 64 };
+#endif
+
 void weft__lock_take_slowly(weft__lock *lock)
 {
-        for (int i = 0; i < 64; i++) {
+        for (int i = 0; i < SPINS; i++) {
                 weft__cpu_pause();
                 /* relaxed: only a hint whether to try */
                 if (!atomic_load_explicit(&lock->word, memory_order_relaxed) &&

@@ -5,6 +5,8 @@
  * Pairings
  *  T1  end: state (release) -> whoever sees ENDED (acquire): the result, and all that the task did
  *  T2  unref: refs (release) -> the last one (acquire): all use before the free
+ *  T3  cancel: mark (seq_cst) -> a claim that comes too late (acquire): the reference that the
+ *      canceller has taken, so that the last one but for it is not taken for the last
  *  X1  cancel: mark (seq_cst), then look at the waiter <-> begin to wait: waiter (seq_cst), then
  *      look at the mark (seq_cst): a task that is about to wait sees the mark, or is seen to wait
  */
@@ -115,6 +117,7 @@ bool weft__task_claim(weft_task *task)
                         &task->state, &state, state + WEFT__RUNNING, memory_order_relaxed,
                         memory_order_relaxed)) /* relaxed: looked at again */
                         return true;
+        (void)atomic_load_explicit(&task->state, memory_order_acquire); /* -> T3 */
         return false;
 }
 

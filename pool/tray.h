@@ -21,7 +21,11 @@
 
 #include "injector.h"
 
+#if defined(WEFT_MODEL)
+enum { WEFT__TRAY = 2 };
+#else
 enum { WEFT__TRAY = 32 };
+#endif
 
 typedef struct weft__tray {
         atomic_uint_least64_t next; /* the first not taken */

@@ -83,7 +83,7 @@ struct weft__near {
 
 typedef uintptr_t weft__at; /* good until the next call */
 
-#if defined(__x86_64__) && !defined(__ILP32__)
+#if defined(__x86_64__) && !defined(__ILP32__) && !defined(WEFT_MODEL)
 
 WEFT__INLINE weft__at weft__here_at(void)
 {
@@ -161,7 +161,7 @@ WEFT__INLINE int weft__asked_at(weft__at at)
 
 #else
 
-#if defined(__aarch64__)
+#if defined(__aarch64__) && !defined(WEFT_MODEL)
 WEFT__INLINE weft__at weft__here_at(void)
 {
         weft__at at, offset;
@@ -209,10 +209,19 @@ WEFT__INLINE int weft__calls_are(weft__at at, uintptr_t link)
         return weft__block(at)->calls == link;
 }
 
+#if defined(WEFT_MODEL)
+unsigned char *weft__model_asked(void);
+#endif
+
 WEFT__INLINE int weft__asked_at(weft__at at)
 {
+#if defined(WEFT_MODEL)
+        (void)at; /* threads of a model have their thread-locals at one address */
+        return __atomic_load_n(weft__model_asked(), __ATOMIC_RELAXED);
+#else
         /* relaxed: a request that is seen late is seen at the next look */
         return __atomic_load_n(&weft__block(at)->asked, __ATOMIC_RELAXED);
+#endif
 }
 
 #endif

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The checker from inside: all that it knows is in one structure, `mc`, which lies outside the
+ * program's own data, since that is put back to its beginning before each execution.
+ *
+ *   main.c      options, the exploration of one model after the other, what is printed
+ *   choice.c    the choices of an execution: depth first, at random, or as given
+ *   thread.c    threads as coroutines: whose turn it is, who waits for what
+ *   atomic.c    atomic operations: what a load may read, and what it learns from it
+ *   race.c      plain accesses: races, use after free
+ *   memory.c    the allocator, and stacks for fibers
+ *   system.c    what the library asks of the system: futexes, the clock, threads
+ *   tsan.c      where instrumented code comes in
+ *   trace.c     an execution in words
+ *
+ * Only the first two and the last run on the stack of the program; the rest on those of the threads
+ * of an execution.
+ */
+#ifndef WEFT_TESTS_MODEL_CHECKER_H
+#define WEFT_TESTS_MODEL_CHECKER_H
+
+#include <setjmp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model.h"
+
+enum {
+        THREADS = 8,
+        STACK = 64 * 1024,        /* of a thread */
+        FIBER_STACK = 16 * 1024,  /* of a fiber of the library's */
+        REGION = 2 * 1024 * 1024, /* all that threads share but for static variables */
+        STATICS = 64 * 1024,
+        GRAIN = 8, /* bytes of memory that are looked after together */
+        GRAINS = (REGION + STATICS) / GRAIN,
+        LOCATIONS = 4096,
+        STORES = 65536,
+        LOOKS = 65536,
+        CELLS = 65536,
+        CHOICES = 65536,
+        BLOCKS = 1024,
+        NAMES = 64,
+        STEPS = 30000, /* of one thread in one execution: what a clock can count */
+        NEVER = -1,
+        TLS = 4096,
+        REASON = 2048,
+};
+
+/* ---- clocks ---- */
+
+/* Of each thread, how far it has come. */
+typedef int16_t clocks __attribute__((vector_size(2 * THREADS)));
+
+static inline clocks join(clocks a, clocks b)
+{
+        clocks more = a > b;
+        return (a & more) | (b & ~more);
+}
+
+/* What is known of others: `before` is what happened before, by which races are judged; `seen` is
+ * what can no longer be missed, which is that and what full fences add. */
+struct view {
+        clocks before, seen;
+};
+
+static inline void learn(struct view *v, const struct view *of)
+{
+        v->before = join(v->before, of->before);
+        v->seen = join(v->seen, of->seen);
+}
+
+/* ---- atomic objects ---- */
+
+struct store {
+        uint64_t value;
+        struct view gives; /* to those who read it and acquire */
+        int before;        /* the one before it in the order of this object, or NEVER */
+        unsigned number;   /* in that order */
+        unsigned sc;       /* in the order of all that is seq_cst, or 0 */
+        int16_t clock;     /* of the thread that made it */
+        int8_t thread;
+};
+
+/* A thread has read or written an object: it will not read anything older again, nor will anybody
+ * to whom this happened before. */
+struct look {
+        int before; /* the look before it at this object, or NEVER */
+        unsigned number;
+        int16_t clock;
+        int8_t thread;
+};
+
+struct location {
+        uintptr_t at;
+        uint8_t size;
+        int newest; /* store */
+        int look;   /* the newest */
+        struct {
+                unsigned number, times;
+        } again[THREADS];     /* the same old store, read again and again */
+        clocks reads, writes; /* the last of each thread, to see whether they meet */
+};
+
+/* ---- plain memory ---- */
+
+struct cell {
+        clocks reads, atomic_reads, atomic_writes;
+        int16_t write;
+        int8_t writer;
+        uint8_t mask; /* which bytes of its grain it is about */
+        const void *site;
+};
+
+/* Much memory is only written as a whole: what is known of the rest lies apart, so that the caches
+ * hold more of these. */
+struct grain {
+        unsigned execution; /* in which the rest is valid */
+        int16_t write;      /* the last write of all that no cell is about */
+        int8_t writer;
+        uint8_t cells;
+        bool freed;
+        bool located; /* there are, or were, atomic objects: `location` is valid */
+};
+
+struct parts {
+        uint16_t cell[GRAIN];     /* of `cells` disjoint ones, the numbers */
+        uint16_t location[GRAIN]; /* the atomic object that begins at this byte, or 0 */
+};
+
+struct block {
+        char *p;
+        size_t size;
+        bool freed;
+};
+
+/* ---- threads ---- */
+
+enum phase { UNUSED = 0, READY, WAITS, JOINS, ENDED };
+
+struct thread {
+        const char *name;
+        void (*fn)(void *arg);
+        void *arg;
+        enum phase phase;
+        bool worker;   /* started by the library */
+        bool yields;   /* it spins: others first */
+        uint8_t ran;   /* who has run since it last did, a bit each; */
+        uint8_t after; /* and who is to run before it does again */
+        bool timed;    /* WAITS: until `until` at the latest */
+        bool timed_out;
+        const void *word; /* WAITS: the futex */
+        int64_t until;
+        int joined;                          /* JOINS: the thread */
+        const void *site;                    /* where it waits */
+        struct view now, acquired, released; /* by fences: from relaxed loads, for relaxed stores */
+        unsigned fence;                      /* its last full fence in the order of seq_cst */
+        void *sp;
+        char *stack;
+        struct weft__fiber *fiber; /* that it begins on */
+        char tls[TLS];             /* while it does not run */
+        void *specific[16];        /* pthread_setspecific() */
+        unsigned alone;            /* how often it has spun with nobody else to go on, */
+        unsigned spun, spun_at;    /* or without a store by anybody */
+        int priority;              /* of a random execution */
+};
+
+/* ---- all of it ---- */
+
+struct choice {
+        uint16_t of, taken;
+};
+
+enum mode { DEPTH_FIRST, RANDOM, GIVEN };
+
+struct checker {
+        /* what is explored */
+        const struct model *model;
+        enum mode mode;
+        int preemptions, stale, chances; /* the bounds; NEVER: none */
+        bool tracing;
+        unsigned execution; /* its number; also the stamp of what is valid */
+        unsigned looked_at; /* the one that ran when the time was last looked at */
+        unsigned seen;
+        unsigned long long in_all;
+        uint64_t rng;
+        bool learned; /* that some object is shared, after it was passed without a choice */
+        struct choice choice[CHOICES];
+        unsigned choices, given; /* made in this execution; recorded */
+
+        /* this execution */
+        bool runs;
+        int current;
+        int threads;
+        int preemptions_left, stale_left, chances_left;
+        unsigned steps;
+        unsigned change_at[4];
+        int64_t clock;
+        unsigned sc;      /* how many seq_cst operations there were */
+        clocks sc_before; /* what full fences have published */
+        struct thread thread[THREADS];
+        struct location location[LOCATIONS];
+        struct store store[STORES];
+        struct look look[LOOKS];
+        struct cell cell[CELLS];
+        struct block block[BLOCKS];
+        unsigned locations, stores, looks, cells, blocks;
+        char *heap, *heap_first, *heap_end;
+        struct grain grain[GRAINS];
+        struct parts parts[GRAINS];
+        /* A bit a byte: what is known to be shared, and what was found to be since. */
+        uint8_t shared[(REGION + STATICS) / 8], found_shared[(REGION + STATICS) / 8];
+        struct {
+                uintptr_t at;
+                size_t size;
+                const char *name;
+        } name[NAMES];
+        unsigned names;
+
+        /* the machine */
+        char *region, *statics, *statics_end, *statics_kept;
+        char *tls;
+        size_t tls_size;
+        char *tls_first; /* its content at the start of a thread */
+        void *sp;        /* of the driver */
+        jmp_buf crash;
+        bool failed;
+        char reason[REASON];
+};
+
+extern struct checker *mc;
+
+static inline struct thread *self(void)
+{
+        return &mc->thread[mc->current];
+}
+
+static inline int16_t now(void)
+{
+        return self()->now.before[mc->current];
+}
+
+/* ---- choice.c ---- */
+
+unsigned choose(unsigned of);
+unsigned choose_or(unsigned of, unsigned wish);
+bool next_execution(void); /* depth first: whether there is another one */
+unsigned random_below(unsigned n);
+
+/* ---- thread.c ---- */
+
+void threads_begin(void);
+void threads_make(void); /* once */
+int thread_start(const char *name, void (*fn)(void *arg), void *arg);
+void thread_join(int thread, const void *site);
+void turn(const char *what, const void *site); /* the thread that calls may be left here */
+void thread_yield(const void *site);
+void thread_waits(const void *word, bool timed, int64_t until, const void *site);
+void thread_pauses(const void *site); /* spins, and a little time passes */
+void run_threads(void);               /* until all have ended, or one failed */
+void step(void);                      /* the clock of the thread goes on */
+
+/* ---- atomic.c ---- */
+
+enum change { ADD, SUB, AND, OR, XOR, EXCHANGE };
+
+uint64_t atomic_load_at(const volatile void *p, unsigned size, int order, const void *site);
+void atomic_store_at(volatile void *p, unsigned size, uint64_t v, int order, const void *site);
+uint64_t atomic_change_at(volatile void *p, unsigned size, enum change change, uint64_t v,
+                          int order, const void *site);
+bool atomic_exchange_if(volatile void *p, unsigned size, uint64_t *expected, uint64_t v, int order,
+                        int order_if_not, bool weak, const void *site);
+void fence_at(int order, const void *site);
+uint64_t newest_value(const void *p, unsigned size); /* as the kernel sees it */
+
+/* ---- race.c ---- */
+
+struct grain *grain_of(uintptr_t at); /* NULL: not looked after */
+struct parts *parts_of(const struct grain *g);
+void plain_access(uintptr_t at, size_t size, bool writes, const void *site);
+void note_atomic(uintptr_t at, unsigned size, bool reads, bool writes, const void *site);
+void forget_range(uintptr_t at, size_t size); /* new memory */
+void free_range(uintptr_t at, size_t size, const void *site);
+
+static inline size_t offset_of(uintptr_t at)
+{
+        size_t in_region = at - (uintptr_t)mc->region;
+        if (in_region < REGION)
+                return in_region;
+        size_t in_statics = at - (uintptr_t)mc->statics;
+        return in_statics < STATICS ? REGION + in_statics : SIZE_MAX;
+}
+
+/* ---- memory.c ---- */
+
+void memory_make(void);
+void memory_begin(void);
+void memory_end(void); /* everything freed? */
+
+char *model_memory(size_t size, size_t align); /* that is not counted */
+void model_memory_new(char *p, size_t size);
+void model_memory_gone(char *p, size_t size);
+
+/* ---- fakes.c ---- */
+
+/* A fiber that begins in entry on that stack. */
+struct weft__fiber *fiber_on(char *low, size_t size, void (*entry)(struct weft__fiber *));
+
+/* ---- system.c ---- */
+
+void system_thread_ends(void);
+
+/* ---- trace.c ---- */
+
+void say(const void *site, const char *format, ...) __attribute__((format(printf, 2, 3)));
+const char *place_of(const void *p);
+const char *order_name(int order);
+void print_trace(void);
+void trace_forget(void);
+
+#endif

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * References to contexts: a context lives as long as anybody has one, and is seen unchanged by all
+ * who have; what a binding keeps alive is retained once and released once. The banks of spare
+ * references are in between.
+ */
+#include <stdatomic.h>
+
+#include "checker/model.h"
+
+#include <weft/weft.h>
+
+enum { VARS_KEPT = 1 }; /* the block in which the vars of the process are listed */
+
+static weft_var plain = WEFT_VAR_INIT("plain");
+static int alive; /* plain: released by whoever gave the last reference */
+
+static void retain(void *value)
+{
+        model_check(value == &alive);
+        alive++;
+}
+
+static void release(void *value)
+{
+        model_check(value == &alive && alive > 0);
+        alive--;
+}
+
+static weft_var kept = WEFT_VAR_INIT("kept", .retain = retain, .release = release);
+
+static weft_context *context;
+
+static void bind(weft_var *var, void *value)
+{
+        model_check(weft_set(var, value, NULL) == 0);
+}
+
+static int look(void *expected)
+{
+        model_check(weft_get(&plain) == expected);
+        return 0;
+}
+
+/* ---- who gives the last reference frees ---- */
+
+static void unrefs(void *unused)
+{
+        (void)unused;
+        look(NULL);
+        model_check(weft_context_size(context) == 1);
+        weft_context_unref(context);
+}
+
+MODEL(context_unref_by_two, .preemptions = 3, .keeps = VARS_KEPT)
+{
+        bind(&plain, &plain);
+        context = weft_context_capture();
+        model_start("unrefs", unrefs, NULL);
+        bind(&plain, NULL);
+        weft_context_unref(weft_context_swap(NULL));
+        model_join_all();
+}
+
+MODEL(context_unref_by_three, .preemptions = 2, .keeps = VARS_KEPT)
+{
+        bind(&plain, &plain);
+        context = weft_context_ref(weft_context_capture());
+        model_start("a", unrefs, NULL);
+        model_start("b", unrefs, NULL);
+        bind(&plain, &context);
+        model_join_all();
+}
+
+/* ---- what others have is not edited ---- */
+
+static void *expected;
+
+static void looks(void *unused)
+{
+        (void)unused;
+        weft_context_run(context, look, expected, NULL);
+        weft_context_unref(context);
+}
+
+MODEL(context_set_beside_one_who_looks, .preemptions = 3, .keeps = VARS_KEPT)
+{
+        expected = &plain;
+        bind(&plain, expected);
+        context = weft_context_capture();
+        model_start("looks", looks, NULL);
+        bind(&plain, &context);
+        look(&context);
+        model_join_all();
+}
+
+/* Two sets: when the other's reference is given back the second one may be in place. */
+MODEL(context_set_twice_beside_one_who_looks, .preemptions = 3, .keeps = VARS_KEPT)
+{
+        expected = &plain;
+        bind(&plain, expected);
+        context = weft_context_capture();
+        model_start("looks", looks, NULL);
+        bind(&kept, &alive);
+        bind(&plain, &context);
+        model_join_all();
+}
+
+/* The one who looks does so in a context of its own, made from the same. */
+static int binds(void *value)
+{
+        bind(&plain, value);
+        return look(value);
+}
+
+static void binds_in_it(void *unused)
+{
+        (void)unused;
+        weft_context_run(context, binds, &expected, NULL);
+        weft_context_run(context, look, expected, NULL);
+        weft_context_unref(context);
+}
+
+MODEL(context_two_set_from_one, .preemptions = 3, .keeps = VARS_KEPT)
+{
+        expected = &plain;
+        bind(&plain, expected);
+        context = weft_context_capture();
+        model_start("binds", binds_in_it, NULL);
+        bind(&plain, &context);
+        look(&context);
+        model_join_all();
+}
+
+/* ---- capture and give back, again and again, on two threads: the banks ---- */
+
+static int captures(void *unused)
+{
+        (void)unused;
+        weft_context *a = weft_context_capture(), *b = weft_context_capture();
+        weft_context_unref(a);
+        weft_context_unref(b);
+        return 0;
+}
+
+static void runs_captures(void *unused)
+{
+        (void)unused;
+        weft_context_run(context, captures, NULL, NULL);
+        weft_context_unref(context);
+}
+
+MODEL(context_two_capture, .preemptions = 3, .keeps = VARS_KEPT)
+{
+        bind(&plain, &plain);
+        context = weft_context_capture();
+        model_start("captures", runs_captures, NULL);
+        captures(NULL);
+        bind(&plain, NULL);
+        model_join_all();
+}
+
+MODEL(context_two_capture_what_is_kept, .preemptions = 3, .keeps = VARS_KEPT)
+{
+        bind(&kept, &alive);
+        context = weft_context_capture();
+        model_start("captures", runs_captures, NULL);
+        captures(NULL);
+        bind(&kept, &alive);
+        model_join_all();
+        model_check(alive == 1);
+        weft_context_unref(weft_context_swap(NULL));
+        model_check(alive == 0);
+}
+
+/* ---- cells: shared by contexts, released once ---- */
+
+static void drops(void *unused)
+{
+        (void)unused;
+        weft_context_unref(context);
+}
+
+MODEL(context_cell_of_two, .preemptions = 3, .keeps = VARS_KEPT)
+{
+        bind(&kept, &alive);
+        context = weft_context_capture();
+        bind(&plain, &plain); /* a copy, with the same cell */
+        model_start("drops", drops, NULL);
+        weft_context_unref(weft_context_swap(NULL));
+        model_join_all();
+        model_check(alive == 0);
+}
+
+/* The token keeps what it displaced, whatever becomes of the contexts. */
+MODEL(context_token_keeps, .preemptions = 3, .keeps = VARS_KEPT)
+{
+        weft_token token;
+        bind(&kept, &alive);
+        context = weft_context_capture();
+        model_start("drops", drops, NULL);
+        model_check(weft_set(&kept, &alive, &token) == 0);
+        model_check(weft_reset(&kept, &token) == 0);
+        void *value = weft_get(&kept);
+        model_check(value == &alive && alive >= 1);
+        model_join_all();
+        model_check(alive == 1);
+        weft_context_unref(weft_context_swap(NULL));
+        model_check(alive == 0);
+}
+
+/* ---- fork, set, reset, join: what the child looks at is the parent's ---- */
+
+static atomic_bool done;
+
+static void child(void *unused)
+{
+        (void)unused;
+        weft_context *previous = weft_context_swap(context);
+        look(expected);
+        model_check(weft_get(&kept) == &alive);
+        weft_context_unref(weft_context_swap(previous));
+        atomic_store_explicit(&done, true, memory_order_release);
+}
+
+MODEL(context_reset_while_a_child_looks, .preemptions = 3, .keeps = VARS_KEPT)
+{
+        weft_token token;
+        expected = &plain;
+        bind(&plain, expected);
+        model_check(weft_set(&kept, &alive, &token) == 0);
+        context = weft_context_capture();
+        model_start("child", child, NULL);
+        model_check(weft_reset(&kept, &token) == 0);
+        bind(&plain, NULL);
+        model_join_all();
+        model_check(alive == 0);
+}
+
+/* ---- far vars: nodes of the trie are shared too ---- */
+
+enum { VARS = 10 };
+static weft_var far[VARS];
+
+static int looks_far(void *unused)
+{
+        (void)unused;
+        model_check(weft_get(&far[VARS - 1]) == &far[VARS - 1]);
+        return 0;
+}
+
+static void looks_far_in_it(void *unused)
+{
+        (void)unused;
+        weft_context_run(context, looks_far, NULL, NULL);
+        weft_context_unref(context);
+}
+
+MODEL(context_far_set_beside_one_who_looks, .preemptions = 3, .keeps = VARS_KEPT)
+{
+        for (int i = 0; i < VARS; i++)
+                bind(&far[i], &far[i]);
+        context = weft_context_capture();
+        model_start("looks", looks_far_in_it, NULL);
+        bind(&far[VARS - 1], NULL);
+        bind(&far[VARS - 1], &context);
+        model_join_all();
+}

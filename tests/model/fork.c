@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Fork and join: each job is run once, by its owner or by a thief, and the join sees what it did.
+ */
+#include "pool_help.h"
+
+static weft_pool *pool;
+static int ran[2]; /* plain */
+static int last;
+
+static int job(void *n)
+{
+        ran[(intptr_t)n]++;
+        return (int)(intptr_t)n + 1;
+}
+
+static int forks_two(void *unused)
+{
+        weft_job a, b;
+        (void)unused;
+        weft_fork(&a, job, (void *)0);
+        weft_fork(&b, job, (void *)1);
+        model_check(weft_join(&b) == 2);
+        model_check(weft_join(&a) == 1);
+        model_check(ran[0] == 1 && ran[1] == 1);
+        return 0;
+}
+
+static void run(unsigned workers, unsigned flags, weft_fn *fn)
+{
+        weft_task *t;
+        pool = pool_of(workers, flags);
+        model_check(weft_spawn(pool, &t, fn, NULL) == 0);
+        model_check(weft_await(t, WEFT_FOREVER) == 0);
+        weft_task_unref(t);
+        weft_pool_destroy(pool);
+}
+
+MODEL(fork_two, .preemptions = 1, .stale = 1)
+{
+        run(2, 0, forks_two);
+}
+
+MODEL(fork_two_alone, .stale = 1)
+{
+        run(1, 0, forks_two);
+}
+
+/* The job waits for something else than its join: its owner waits for it. */
+static weft_event event;
+
+static int waits(void *unused)
+{
+        (void)unused;
+        model_check(weft_event_wait(&event, WEFT_FOREVER) == 0);
+        last++;
+        return 0;
+}
+
+static int forks_one_that_waits(void *unused)
+{
+        weft_job a;
+        (void)unused;
+        weft_fork(&a, waits, NULL);
+        weft_event_set(&event);
+        model_check(weft_join(&a) == 0);
+        model_check(last == 1);
+        return 0;
+}
+
+MODEL(fork_one_that_waits, .preemptions = 1, .stale = 1)
+{
+        weft_event_init(&event);
+        run(2, 0, forks_one_that_waits);
+}

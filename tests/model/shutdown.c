@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The end of pools: a submit gets in, and its task is waited for, or is refused; whoever waits for
+ * the end is told of it; nothing is used after the pool is gone.
+ */
+#include "pool_help.h"
+
+static weft_pool *pool;
+static int runs, ended; /* by the one worker */
+static int accepted;
+static weft_event event;
+
+static int task(void *unused)
+{
+        (void)unused;
+        runs++;
+        return 0;
+}
+
+static void submits(void *unused)
+{
+        (void)unused;
+        int r = weft_submit(pool, task, NULL);
+        model_check(r == 0 || r == -ESHUTDOWN);
+        accepted = r == 0;
+}
+
+MODEL(shutdown_against_submit, .stale = 1, .sees = 3)
+{
+        pool = pool_of(1, 0);
+        model_start("submits", submits, NULL);
+        model_check(weft_pool_shutdown(pool, WEFT_DRAIN, WEFT_FOREVER) == 0);
+        int run_by_now = runs;
+        model_join_all_but_workers();
+        model_check(run_by_now == accepted);
+        model_seen((unsigned)accepted);
+        weft_pool_destroy(pool);
+}
+
+static void shuts_down(void *how)
+{
+        model_check(weft_pool_shutdown(pool, (weft_shutdown)(intptr_t)how, WEFT_FOREVER) == 0);
+}
+
+MODEL(shutdown_twice, .preemptions = 1, .stale = 1)
+{
+        pool = pool_of(1, 0);
+        model_check(weft_submit(pool, task, NULL) == 0);
+        model_start("shuts down", shuts_down, (void *)WEFT_DRAIN);
+        shuts_down((void *)WEFT_DRAIN);
+        model_check(runs == 1);
+        model_join_all_but_workers();
+        weft_pool_destroy(pool);
+}
+
+static int waits(void *unused)
+{
+        (void)unused;
+        runs++;
+        int r = weft_event_wait(&event, WEFT_FOREVER);
+        ended++;
+        return r;
+}
+
+/* A task that waits for ever is woken by a shutdown that cancels. */
+MODEL(shutdown_cancels_one_that_waits, .stale = 1, .sees = 3)
+{
+        weft_event_init(&event);
+        pool = pool_of(1, 0);
+        model_check(weft_submit(pool, waits, NULL) == 0);
+        model_check(weft_pool_shutdown(pool, WEFT_CANCEL, WEFT_FOREVER) == 0);
+        model_check(ended == runs);
+        model_seen((unsigned)runs);
+        weft_pool_destroy(pool);
+}
+
+/* The waker may still be in the pool when the task that it woke ends, and the pool with it. */
+static void sets(void *unused)
+{
+        (void)unused;
+        weft_event_set(&event);
+}
+
+MODEL(shutdown_while_a_task_is_woken, .stale = 1)
+{
+        weft_event_init(&event);
+        pool = pool_of(1, 0);
+        model_check(weft_submit(pool, waits, NULL) == 0);
+        model_start("sets", sets, NULL);
+        weft_pool_destroy(pool);
+        model_check(ended == 1);
+        model_join_all_but_workers();
+}
+
+/* The same with a waker that holds nothing which the task needs to end. */
+static weft_task *elsewhere;
+
+static int awaits_elsewhere(void *unused)
+{
+        (void)unused;
+        return weft_await(elsewhere, WEFT_FOREVER);
+}
+
+MODEL(shutdown_while_another_pool_wakes, .preemptions = 1, .stale = 1)
+{
+        weft_pool *other = pool_of(1, 0);
+        pool = pool_of(1, 0);
+        model_check(weft_spawn(other, &elsewhere, task, NULL) == 0);
+        model_check(weft_submit(pool, awaits_elsewhere, NULL) == 0);
+        weft_pool_destroy(pool);
+        weft_task_unref(elsewhere);
+        weft_pool_destroy(other);
+}
+
+/* A task submits another while its pool drains: that one is waited for. */
+static int submits_task(void *unused)
+{
+        (void)unused;
+        int r = weft_submit(NULL, task, NULL);
+        accepted = r == 0;
+        return r;
+}
+
+MODEL(shutdown_while_a_task_submits, .stale = 1, .sees_some = 2)
+{
+        pool = pool_of(1, 0);
+        model_check(weft_submit(pool, submits_task, NULL) == 0);
+        model_check(weft_pool_shutdown(pool, WEFT_DRAIN, WEFT_FOREVER) == 0);
+        model_check(runs == accepted);
+        model_seen((unsigned)accepted);
+        weft_pool_destroy(pool);
+}
+
+MODEL(shutdown_while_a_task_submits_to_two, .preemptions = 1, .stale = 1)
+{
+        pool = pool_of(2, 0);
+        model_check(weft_submit(pool, submits_task, NULL) == 0);
+        model_check(weft_pool_shutdown(pool, WEFT_DRAIN, WEFT_FOREVER) == 0);
+        model_check(runs == accepted);
+        weft_pool_destroy(pool);
+}
+
+/* The callback of a task that ends meanwhile is waited for too. */
+static int called;
+
+static int callback(void *unused)
+{
+        (void)unused;
+        called++;
+        return 0;
+}
+
+static int registers(void *unused)
+{
+        weft_task *child;
+        (void)unused;
+        model_check(weft_spawn(NULL, &child, waits, NULL) == 0);
+        model_check(weft_task_on_done(child, callback, NULL) == 0);
+        weft_task_unref(child);
+        return 0;
+}
+
+MODEL(shutdown_while_a_callback_is_due, .stale = 1)
+{
+        weft_task *t;
+        weft_event_init(&event);
+        pool = pool_of(1, 0);
+        model_check(weft_spawn(pool, &t, registers, NULL) == 0);
+        weft_await(t, WEFT_FOREVER);
+        weft_task_unref(t);
+        weft_event_set(&event);
+        model_check(weft_pool_shutdown(pool, WEFT_DRAIN, WEFT_FOREVER) == 0);
+        model_check(called == 1);
+        weft_pool_destroy(pool);
+}

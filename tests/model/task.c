@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Tasks in whole pools, through the public calls: each is run once, or cancelled and not run; its
+ * result, and all that it did, is seen by whoever waits for its end; nobody waits for ever.
+ */
+#include "pool_help.h"
+
+static weft_pool *pool;
+static weft_task *handle;
+static int runs, dropped, data, called; /* plain */
+static int got[2];
+
+static int task(void *arg)
+{
+        runs++;
+        data = 1;
+        return (int)(intptr_t)arg;
+}
+
+static void drop(void *unused)
+{
+        (void)unused;
+        dropped++;
+}
+
+/* ---- submit and await ---- */
+
+MODEL(task_submit, .stale = 1)
+{
+        pool = pool_of(1, 0);
+        model_check(weft_submit(pool, task, NULL) == 0);
+        weft_pool_destroy(pool);
+        model_check(runs == 1);
+}
+
+MODEL(task_submit_to_two_workers, .preemptions = 1, .stale = 1)
+{
+        pool = pool_of(2, 0);
+        model_check(weft_submit(pool, task, NULL) == 0);
+        weft_pool_destroy(pool);
+        model_check(runs == 1);
+}
+
+MODEL(task_await, .stale = 1)
+{
+        pool = pool_of(1, 0);
+        model_check(weft_spawn(pool, &handle, task, (void *)7) == 0);
+        model_check(weft_await(handle, WEFT_FOREVER) == 7);
+        model_check(data == 1);
+        handle = weft_task_unref(handle);
+        weft_pool_destroy(pool);
+        model_check(runs == 1);
+}
+
+/* The waiter lies on the stack, which is used for something else as soon as the wait is over. */
+__attribute__((noinline)) static void awaits_and_leaves(void)
+{
+        model_check(weft_await(handle, WEFT_FOREVER) == 7);
+        weft_task_unref(handle);
+}
+
+MODEL(task_await_and_leave, .stale = 1)
+{
+        pool = pool_of(1, 0);
+        model_check(weft_spawn(pool, &handle, task, (void *)7) == 0);
+        awaits_and_leaves();
+        other_use_of_the_stack();
+        weft_pool_destroy(pool);
+}
+
+static void awaits(void *n)
+{
+        got[(intptr_t)n] = weft_await(handle, WEFT_FOREVER);
+        model_check(data == 1);
+        weft_task_unref(handle);
+}
+
+MODEL(task_two_await, .preemptions = 1, .stale = 1)
+{
+        pool = pool_of(1, 0);
+        model_check(weft_spawn(pool, &handle, task, (void *)7) == 0);
+        weft_task_ref(handle);
+        model_start("awaits", awaits, (void *)0);
+        awaits((void *)1);
+        model_join_all_but_workers();
+        weft_pool_destroy(pool);
+        model_check(got[0] == 7 && got[1] == 7);
+}
+
+/* Its end comes, or the deadline. */
+MODEL(task_await_for_a_while, .stale = 1, .sees = 3)
+{
+        pool = pool_of(1, 0);
+        model_check(weft_spawn(pool, &handle, task, (void *)7) == 0);
+        int r = weft_await(handle, weft_now() + 1000);
+        model_check(r == 7 || r == -ETIMEDOUT);
+        model_seen(r == 7);
+        handle = weft_task_unref(handle);
+        weft_pool_destroy(pool);
+        model_check(runs == 1);
+}
+
+/* ---- a task awaits another ---- */
+
+static int awaits_child(void *unused)
+{
+        weft_task *child;
+        (void)unused;
+        model_check(weft_spawn(NULL, &child, task, (void *)5) == 0);
+        int r = weft_await(child, WEFT_FOREVER);
+        model_check(data == 1);
+        weft_task_unref(child);
+        return r;
+}
+
+MODEL(task_awaits_a_task, .stale = 1)
+{
+        pool = pool_of(1, 0);
+        model_check(weft_spawn(pool, &handle, awaits_child, NULL) == 0);
+        model_check(weft_await(handle, WEFT_FOREVER) == 5);
+        handle = weft_task_unref(handle);
+        weft_pool_destroy(pool);
+}
+
+MODEL(task_awaits_a_task_and_migrates, .preemptions = 1, .stale = 1)
+{
+        pool = pool_of(2, WEFT_MIGRATE);
+        model_check(weft_spawn(pool, &handle, awaits_child, NULL) == 0);
+        model_check(weft_await(handle, WEFT_FOREVER) == 5);
+        handle = weft_task_unref(handle);
+        weft_pool_destroy(pool);
+}
+
+/* ---- callbacks ---- */
+
+static int callback(void *unused)
+{
+        (void)unused;
+        model_check(data == 1);
+        called++;
+        return 0;
+}
+
+static int registers(void *unused)
+{
+        weft_task *child;
+        (void)unused;
+        model_check(weft_spawn(NULL, &child, task, NULL) == 0);
+        model_check(weft_task_on_done(child, callback, NULL) == 0);
+        weft_task_unref(child);
+        return 0;
+}
+
+static void run_registers(unsigned workers)
+{
+        pool = pool_of(workers, 0);
+        model_check(weft_spawn(pool, &handle, registers, NULL) == 0);
+        model_check(weft_await(handle, WEFT_FOREVER) == 0);
+        weft_task_unref(handle);
+        weft_pool_destroy(pool);
+        model_check(called == 1);
+}
+
+MODEL(task_on_done, .stale = 1)
+{
+        run_registers(1);
+}
+
+MODEL(task_on_done_elsewhere, .preemptions = 1, .stale = 1)
+{
+        run_registers(2);
+}
+
+/* ---- cancelling ---- */
+
+MODEL(task_cancel, .stale = 1, .sees = 3)
+{
+        pool = pool_of(1, 0);
+        model_check(weft_spawn_closure(pool, &handle, task, "x", 1, drop) == 0);
+        weft_task_cancel(handle);
+        int r = weft_await(handle, WEFT_FOREVER);
+        model_check(runs == (r != -ECANCELED));
+        model_check(dropped == 1);
+        model_seen((unsigned)runs);
+        handle = weft_task_unref(handle);
+        weft_pool_destroy(pool);
+}
+
+static void cancels(void *unused)
+{
+        (void)unused;
+        weft_task_cancel(handle);
+        weft_task_unref(handle);
+}
+
+MODEL(task_two_cancel, .preemptions = 1, .stale = 1, .sees = 3)
+{
+        pool = pool_of(1, 0);
+        model_check(weft_spawn_closure(pool, &handle, task, "x", 1, drop) == 0);
+        weft_task_ref(handle);
+        model_start("cancels", cancels, NULL);
+        cancels(NULL);
+        model_join_all_but_workers();
+        weft_pool_destroy(pool);
+        model_check(dropped == 1);
+        model_seen((unsigned)runs);
+}
+
+static weft_event event;
+
+/* It waits for what never comes: only being cancelled ends it. */
+static int waits_for_ever(void *unused)
+{
+        (void)unused;
+        runs++;
+        return weft_event_wait(&event, WEFT_FOREVER);
+}
+
+MODEL(task_cancel_one_that_waits, .stale = 1, .sees = 3)
+{
+        weft_event_init(&event);
+        pool = pool_of(1, 0);
+        model_check(weft_spawn(pool, &handle, waits_for_ever, NULL) == 0);
+        weft_task_cancel(handle);
+        model_check(weft_await(handle, WEFT_FOREVER) == -ECANCELED);
+        model_seen((unsigned)runs);
+        handle = weft_task_unref(handle);
+        weft_pool_destroy(pool);
+}
