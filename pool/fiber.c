@@ -108,6 +108,9 @@ weft__fiber *weft__fiber_new(weft__stacks *stacks, void (*entry)(weft__fiber *))
         fiber->tsan_fiber = __tsan_create_fiber(0);
 #endif
 #if defined(WEFT_ASAN)
+        /* The addresses may be those of a stack that went without weft__fiber_free(): in the child
+         * of a fork, of a pool of the parent. */
+        __asan_unpoison_memory_region(fiber->asan_bottom, fiber->asan_size);
         __lsan_register_root_region(fiber->asan_bottom, stacks->size - stacks->guard);
 #endif
 #if defined(WEFT_VALGRIND)
