@@ -338,34 +338,49 @@ $(B)/perf/weft-perf-shared: \
     $(filter-out %/switch.c.o,$(call objects,perf/bench/*.c perf/kernels/*.c)) $(B)/libweft.so
 	$(perf_program)
 
-# The systems that weft is compared with: a program each, from which compiler, and with what. Where
-# the compiler does not find the header it is left out, and looked for again next time.
-RIVAL_PARTS := $(call objects,perf/rivals/rival.c perf/rivals/tools.c)
-RIVAL_FLAGS := $(CFLAGS) -pthread -Iinclude $(if $(filter 1,$(WERROR)),-Werror)
-RIVAL_C     := -std=gnu11 -D_GNU_SOURCE= $(WARNINGS) $(RIVAL_FLAGS)
-RIVAL_CXX   := -std=c++17 -Wall -Wextra -Wshadow $(RIVAL_FLAGS)
-RIVALS      :=
+# The systems that weft is compared with: a program each, and one of the fork/join kernels, from
+# which compiler, and with what. Where the compiler does not find the header a program is left out,
+# and looked for again next time. What is not the system's own is the same objects for all.
+RIVAL_TASKS   := $(call objects,perf/rivals/rival.c perf/rivals/tools.c)
+RIVAL_KERNELS := $(call objects,perf/rivals/rival.c perf/rivals/forkjoin.c) \
+                 $(filter-out %/weft.c.o %/weft_typed.c.o,$(call objects,perf/kernels/*.c))
+RIVAL_FORKS    = $(RIVAL_KERNELS) \
+                 $(call objects,perf/rivals/forkjoin_weft_pool.c perf/kernels/$(1)) $(B)/libweft.a
+RIVAL_FLAGS   := $(CFLAGS) -pthread -Iinclude $(if $(filter 1,$(WERROR)),-Werror)
+RIVAL_C       := -std=gnu11 -D_GNU_SOURCE= $(WARNINGS) $(RIVAL_FLAGS)
+RIVAL_CXX     := -std=gnu++17 -Wall -Wextra -Wshadow $(RIVAL_FLAGS)
+RIVALS        :=
 
-# $(call rival,NAME,SOURCE,COMPILER,HEADER,LIBRARIES)
+# $(call rival,NAME,SOURCE,OBJECTS,COMPILER,HEADER,LIBRARIES)
 define rival
 RIVALS += $(B)/perf/rivals/$(1)
-$(B)/perf/rivals/$(1): perf/rivals/$(2) perf/rivals/rival.h perf/rivals/tools.h $(RIVAL_PARTS)
+$(B)/perf/rivals/$(1): perf/rivals/$(2) $(wildcard perf/rivals/*.h perf/kernels/*.h) $(3)
 	@mkdir -p $$(@D); rm -f $$@; \
-	if ! $(3) -E -include '$(4)' $$< >/dev/null 2>&1; then \
-	        echo "  left out, as there is no <$(4)>: $$@"; exit; fi; \
-	$$(call say,LD) $(3) $$(LDFLAGS) $$< $$(RIVAL_PARTS) $(5) -o $$@
+	if ! $(4) -E -include '$(5)' $$< >/dev/null 2>&1; then \
+	        echo "  left out, as there is no <$(5)>: $$@"; exit; fi; \
+	$$(call say,LD) $(4) $$(LDFLAGS) $$< $(3) $(6) -lm -o $$@
 endef
 GLIB = $$$$(pkg-config --$(1) glib-2.0 2>/dev/null | sed 's/-I/-isystem /g')
 
-$(eval $(call rival,weft,weft.c,$(CC) $(RIVAL_C),weft/weft.h,$(B)/libweft.a $(LIBS)))
-$(eval $(call rival,tbb,tbb.cc,$(CXX) $(RIVAL_CXX),oneapi/tbb/task_arena.h,-ltbb))
-$(eval $(call rival,libgomp,openmp.c,gcc $(RIVAL_C) -fopenmp,omp.h))
-$(eval $(call rival,libomp,openmp.c,$(CLANG) $(RIVAL_C) -fopenmp,omp.h))
-$(eval $(call rival,glib,glib.c,$(CC) $(RIVAL_C) $(call GLIB,cflags),glib.h,$(call GLIB,libs)))
-$(eval $(call rival,libuv,libuv.c,$(CC) $(RIVAL_C),uv.h,-luv))
-$(B)/perf/rivals/weft: $(B)/libweft.a
+$(eval $(call rival,weft,weft.c,$(RIVAL_TASKS) $(B)/libweft.a,$(CC) $(RIVAL_C),weft/weft.h,$(LIBS)))
+$(eval $(call rival,tbb,tbb.cc,$(RIVAL_TASKS),$(CXX) $(RIVAL_CXX),oneapi/tbb/task_arena.h,-ltbb))
+$(eval $(call rival,libgomp,openmp.c,$(RIVAL_TASKS),gcc $(RIVAL_C) -fopenmp,omp.h))
+$(eval $(call rival,libomp,openmp.c,$(RIVAL_TASKS),$(CLANG) $(RIVAL_C) -fopenmp,omp.h))
+$(eval $(call rival,glib,glib.c,$(RIVAL_TASKS),$(CC) $(RIVAL_C) $(call GLIB,cflags),glib.h,\
+    $(call GLIB,libs)))
+$(eval $(call rival,libuv,libuv.c,$(RIVAL_TASKS),$(CC) $(RIVAL_C),uv.h,-luv))
 
-perf-rivals: $(RIVALS) forkjoin  ## what weft-perf --rivals starts, where there is what it wants
+$(eval $(call rival,forkjoin-weft,forkjoin_weft.c,$(call RIVAL_FORKS,weft.c),\
+    $(CC) $(RIVAL_C),weft/weft.h,$(LIBS)))
+$(eval $(call rival,forkjoin-weft-typed,forkjoin_weft_typed.c,$(call RIVAL_FORKS,weft_typed.c),\
+    $(CC) $(RIVAL_C),weft/weft.h,$(LIBS)))
+$(eval $(call rival,forkjoin-tbb,forkjoin_tbb.cc,$(RIVAL_KERNELS),\
+    $(CXX) $(RIVAL_CXX),oneapi/tbb/task_arena.h,-ltbb))
+$(eval $(call rival,forkjoin-gomp,forkjoin_openmp.c,$(RIVAL_KERNELS),gcc $(RIVAL_C) -fopenmp,omp.h))
+$(eval $(call rival,forkjoin-omp,forkjoin_openmp.c,$(RIVAL_KERNELS),\
+    $(CLANG) $(RIVAL_C) -fopenmp,omp.h))
+
+perf-rivals: $(RIVALS)  ## what weft-perf --rivals starts, where there is what it wants
 
 $(B)/perf/weft-count: $(call objects,perf/count/*.c) $(B)/libweft.a
 	$(perf_program)
@@ -375,44 +390,6 @@ $(B)/obj/perf/%.c.o: perf/%.c $(B)/flags
 
 # What it measures is inside the library.
 $(B)/obj/perf/bench/switch.c.o: COMMON += -I.
-
-# The fork/join kernels, a program a system: of those that are on this machine.
-FORKJOIN := weft $(if $(wildcard /usr/include/oneapi/tbb/task_group.h),tbb) \
-            $(if $(wildcard /usr/lib/gcc/*/*/include/omp.h),gomp) \
-            $(if $(wildcard /usr/lib/llvm-*/lib/clang/*/include/omp.h),omp)
-FORKJOIN := $(FORKJOIN:%=$(B)/perf/rivals/forkjoin-%)
-
-.PHONY: forkjoin
-forkjoin: $(FORKJOIN)
-
-forkjoin_of     = $(call objects,perf/rivals/rival.c perf/rivals/forkjoin.c) \
-                  $(filter-out %/weft.c.o,$(call objects,perf/kernels/*.c)) \
-                  $(1:%=$(B)/obj/perf/rivals/%.o)
-forkjoin_link   = @mkdir -p $(@D); $(call say,LD) $(1) $(LDFLAGS) $(CFLAGS) $^ -pthread -lm -o $@
-forkjoin_openmp = @mkdir -p $(@D); $(call say,CC) $(1) -MMD -MP -c $(COMMON) -fopenmp $< -o $@
-
-$(B)/perf/rivals/forkjoin-weft: $(call forkjoin_of,forkjoin_weft.c forkjoin_weft_pool.c) \
-    $(call objects,perf/kernels/weft.c) $(B)/libweft.a
-	$(call forkjoin_link,$(CC)) $(LIBS)
-
-$(B)/perf/rivals/forkjoin-tbb: $(call forkjoin_of,forkjoin_tbb.cc)
-	$(call forkjoin_link,$(CXX)) -ltbb
-
-$(B)/perf/rivals/forkjoin-gomp: $(call forkjoin_of,forkjoin_openmp.gomp)
-	$(call forkjoin_link,gcc) -fopenmp
-
-$(B)/perf/rivals/forkjoin-omp: $(call forkjoin_of,forkjoin_openmp.omp)
-	$(call forkjoin_link,$(CLANG)) -fopenmp
-
-$(B)/obj/perf/rivals/%.cc.o: perf/rivals/%.cc $(B)/flags
-	@mkdir -p $(@D); $(call say,CC) $(CXX) -MMD -MP -c -std=gnu++17 \
-	    $(filter-out -std=% %-prototypes -D_GNU_SOURCE=,$(COMMON)) $< -o $@
-
-$(B)/obj/perf/rivals/%.gomp.o: perf/rivals/%.c $(B)/flags
-	$(call forkjoin_openmp,gcc)
-
-$(B)/obj/perf/rivals/%.omp.o: perf/rivals/%.c $(B)/flags
-	$(call forkjoin_openmp,$(CLANG))
 
 # ---- Installing ----------------------------------------------------------------------------------
 

@@ -41,6 +41,8 @@ struct fibs {
         double *ret;
 };
 
+enum { BY_POINTER, TYPED }; /* a case's param */
+
 /* ns for each pair of calls, by the CPU time of the one worker. */
 static double time_fib(weft_fn *fn, unsigned n, uint64_t *result)
 {
@@ -57,11 +59,12 @@ static int both_fibs(void *arg)
         const struct fibs *w = arg;
         const struct kernel *k = &kernels[KERNEL_FIB];
         unsigned n = (unsigned)(w->bench->quick ? k->quick : k->size);
+        weft_fn *by_fork =
+            (w->bench->c->param == TYPED ? kernels_weft_typed : kernels_weft)[KERNEL_FIB];
         uint64_t result[2];
         for (unsigned i = 0; i < 2; i++) {
                 bool forks = (w->bench->round + i) % 2 == 0;
-                weft_fn *fn = forks ? kernels_weft[KERNEL_FIB] : call_fib;
-                w->ret[forks ? 0 : 1] = time_fib(fn, n, &result[i]);
+                w->ret[forks ? 0 : 1] = time_fib(forks ? by_fork : call_fib, n, &result[i]);
         }
         return result[0] == result[1] ? BENCH_OK : bench_wrong(w->bench, "fib is not the same");
 }
@@ -233,6 +236,15 @@ static enum bench_end round_coarse(struct bench *b, double *ret)
         return end;
 }
 
+#define UNSTOLEN(the_name, how, form, at_most)                                                     \
+        {                                                                                          \
+                .name = "fork/" the_name, .what = "fork + join in fib, " how ", one worker",       \
+                .figure = {{.name = "fork + join", .in = BENCH_NS, BENCH_MARK(at_most, BENCH_U)},  \
+                           {.name = "calls, one by a pointer", .in = BENCH_NS}},                   \
+                .vars = 8, .workers = 1, .param = (form), .setup = bench_pool_up,                  \
+                .round = round_fib, .teardown = bench_pool_down                                    \
+        }
+
 #define KERNEL(the_name, id, at_most, ...)                                                         \
         {                                                                                          \
                 .name = "fork/" the_name,                                                          \
@@ -249,17 +261,8 @@ static enum bench_end round_coarse(struct bench *b, double *ret)
 #define COMPUTE 0.87
 
 const struct bench_case bench_fork_cases[] = {
-    {
-        .name = "fork/unstolen",
-        .what = "fork + join in fib, by function pointers, one worker",
-        .figure = {{.name = "fork + join", .in = BENCH_NS, BENCH_MARK(2.6, BENCH_U)},
-                   {.name = "calls, one by a pointer", .in = BENCH_NS}},
-        .vars = 8,
-        .workers = 1,
-        .setup = bench_pool_up,
-        .round = round_fib,
-        .teardown = bench_pool_down,
-    },
+    UNSTOLEN("unstolen", "by function pointers", BY_POINTER, 2.6),
+    UNSTOLEN("unstolen-typed", "by WEFT_JOB_OF", TYPED, 1.5),
     KERNEL("fib", KERNEL_FIB, COMPUTE, ),
     KERNEL("nqueens", KERNEL_NQUEENS, COMPUTE, ),
     KERNEL("uts-t1", KERNEL_UTS_T1, COMPUTE, ),

@@ -8,7 +8,7 @@ static void print_absent(FILE *f)
 {
         for (const struct bench_program *p = bench_programs; p->file; p++)
                 if (!rival_there(p->file))
-                        fprintf(f, "%s is left out: %s%s%s\n", p->system,
+                        fprintf(f, "%s (%s) is left out: %s%s%s\n", p->file, p->system,
                                 p->package ? "it wants Debian's " : "it was not built",
                                 p->package ? p->package : "",
                                 p->package ? "; `make perf` installs it" : "");

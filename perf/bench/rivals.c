@@ -4,10 +4,12 @@
  */
 #include "rivals.h"
 
-/* weft first: the others are compared with it, and with the result that it gives. */
+/* weft first: the others are compared with it, and with the result that it gives. Of the fork/join
+ * kernels that is the form with function pointers. */
 const struct bench_program bench_programs[] = {
     {"weft", "weft", NULL},
     {"forkjoin-weft", "weft", NULL},
+    {"forkjoin-weft-typed", "weft, typed", NULL},
     {"tbb", "oneTBB", "libtbb-dev"},
     {"libgomp", "OpenMP of gcc", "gcc"},
     {"libomp", "OpenMP of clang", "clang libomp-dev"},
@@ -39,5 +41,13 @@ const struct bench_contest bench_contests[] = {
      .rounds = 3, .workers = {2}},
     {"queued", "memory of a task that waits in the queue, of a million", 1000000, 100000,
      .figure = {{.name = "queued task", .in = BENCH_BYTES}}, .rounds = 3, .workers = {1}},
+    {"fib", "fork and join, nothing else: fib(30) by its definition", 30, 20, TIME},
+    {"nqueens", "all ways to place 11 queens", 11, 8, TIME},
+    {"uts-t1", "unbalanced tree search, a geometric tree 8 deep", 8, 6, TIME},
+    {"uts-t3", "unbalanced tree search, the binomial tree T3", 2000, 100, TIME, .rounds = 3},
+    {"cilksort", "a million numbers, sorted by merges", 1 << 20, 1 << 16, TIME},
+    {"matmul", "matrices of 512 x 512, multiplied", 512, 256, TIME},
+    {"skynet", "a tree of a million leaves, ten children a node", 1000000, 10000, TIME},
+    {"irregular", "a tree of uneven depth, leaves of uneven work", 100000, 10000, TIME},
     {0},
 };
