@@ -299,7 +299,7 @@ format:  ## lay out the sources as lint wants them
 
 PERF_LIBS := -Wl,--as-needed -lsqlite3 -ljansson -lxxhash
 
-.PHONY: compare perf perf-rivals perf-count
+.PHONY: compare perf perf-rivals perf-count perf-count-check
 compare:  ## on real files and a real database: thread-local against task-local
 	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_compare)'
 	@+$(submake) build/perf/weft-compare
@@ -316,6 +316,15 @@ perf-count:  ## instructions of the fast paths, counted by callgrind
 	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_count)'
 	@+$(submake) build/perf/weft-count
 	perf/count/run build/perf/weft-count
+
+# A table in which an operation is said to take one instruction must be found wrong first.
+perf-count-check:  ## fail if a fast path takes more instructions than perf/count/expected says
+	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_count)'
+	@+$(submake) build/perf/weft-count
+	@printf 'get 1.0 1.0\n' >build/perf/wrong
+	@! perf/count/run --check build/perf/wrong build/perf/weft-count >build/perf/wrong.log || \
+	    { echo "perf-count-check does not fail where it should" >&2; exit 1; }
+	perf/count/run --check perf/count/expected build/perf/weft-count
 
 perf_program = $(link) $(COMMON) $(filter %.o %.a,$^) $(PERF_LIBS) $(LIBS) -lm -o $@
 

@@ -129,6 +129,87 @@ static long spawn_await(long n)
         return in_a_task(spawn_await_within, n);
 }
 
+static int fork_join_within(void *arg)
+{
+        for (long i = 0; i < *(long *)arg; i++) {
+                weft_job job;
+                weft_fork(&job, tick, NULL);
+                weft_join(&job);
+        }
+        return 0;
+}
+
+static long fork_join(long n)
+{
+        return in_a_task(fork_join_within, n);
+}
+
+static __attribute__((noinline)) int tick_typed(long *by)
+{
+        ran += *by;
+        return 0;
+}
+WEFT_JOB_OF(tick_job, int, tick_typed, long *)
+
+static int fork_join_typed_within(void *arg)
+{
+        long one = 1;
+        for (long i = 0; i < *(long *)arg; i++) {
+                tick_job job;
+                tick_job_fork(&job, &one);
+                tick_job_join(&job);
+        }
+        return 0;
+}
+
+static long fork_join_typed(long n)
+{
+        return in_a_task(fork_join_typed_within, n);
+}
+
+/* Two tasks that take turns. */
+static int yields_within(void *times)
+{
+        for (long i = 0; i < *(long *)times; i++, ran++)
+                weft_yield();
+        return 0;
+}
+
+static int both_yield_within(void *arg)
+{
+        long half = *(long *)arg / 2;
+        weft_group group;
+        int r = weft_group_init(&group, NULL);
+        r |= weft_group_spawn(&group, yields_within, &half);
+        r |= weft_group_spawn(&group, yields_within, &half);
+        r |= weft_group_wait(&group, WEFT_FOREVER);
+        weft_group_fini(&group);
+        return r;
+}
+
+static long yield(long n)
+{
+        return in_a_task(both_yield_within, n);
+}
+
+/* A grain of one: what a range costs. */
+static int tick_range(size_t from, size_t to, void *arg)
+{
+        (void)arg;
+        ran += (long)(to - from);
+        return 0;
+}
+
+static int loop_within(void *arg)
+{
+        return weft_parallel_for(NULL, 0, *(size_t *)arg, 1, tick_range, NULL);
+}
+
+static long parallel_for(long n)
+{
+        return in_a_task(loop_within, n);
+}
+
 enum { GROUP = 100 };
 
 /* Groups of a task, each of so many tasks; per task. */
@@ -195,6 +276,10 @@ static const struct {
     {"submit", submit},
     {"submit-deadline", submit_deadline},
     {"spawn-await", spawn_await},
+    {"fork-join", fork_join},
+    {"fork-join-typed", fork_join_typed},
+    {"yield", yield},
+    {"parallel-for", parallel_for},
     {"group-1", group_1},
     {"group-100", group_100},
     {"group-outside", group_outside},
