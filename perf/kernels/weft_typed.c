@@ -36,8 +36,8 @@ static uint64_t fib(unsigned n)
                 for (size_t i = 0; i + 1 < n; i++)                                                 \
                         fn##_job_fork(&job[i], &part[i]);                                          \
                 uint64_t sum = fn(&part[n - 1]);                                                   \
-                for (size_t i = n - 1; i-- > 0;)                                                   \
-                        sum += fn##_job_join(&job[i]);                                             \
+                for (size_t i = n; i-- > 1;)                                                       \
+                        sum += fn##_job_join(&job[i - 1]);                                         \
                 return sum;                                                                        \
         }
 
