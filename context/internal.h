@@ -105,7 +105,13 @@ void weft__context_settle(void);
 /* Whether this copy of the library may be used: 0 or -EEXIST. */
 int weft__context_usable(void);
 
-/* How many fork() calls lie between the start of the program and this process. */
-unsigned weft__fork_generation(void);
+/* How many fork() calls lie between the start of the program and this process. Written by the only
+ * thread of a child. */
+extern unsigned weft__forks;
+
+static inline unsigned weft__fork_generation(void)
+{
+        return weft__forks;
+}
 
 #endif

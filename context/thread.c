@@ -24,7 +24,7 @@ atomic_uint weft__fence_word;
 
 static pthread_key_t exit_key;
 static bool exit_key_made;
-static unsigned forks; /* written in the child of a fork, where there is one thread */
+unsigned weft__forks;
 
 struct weft__copy {
         uint32_t claimed;
@@ -102,7 +102,7 @@ static void thread_exits(void *arg)
 
 static void after_fork(void)
 {
-        forks++;
+        weft__forks++;
 }
 
 __attribute__((constructor(101))) static void init(void)
@@ -111,11 +111,6 @@ __attribute__((constructor(101))) static void init(void)
         weft__copy.claimed = !second_copy;
         exit_key_made = pthread_key_create(&exit_key, thread_exits) == 0 &&
                         pthread_atfork(NULL, NULL, after_fork) == 0;
-}
-
-unsigned weft__fork_generation(void)
-{
-        return forks;
 }
 
 int weft__context_usable(void)

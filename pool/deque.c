@@ -104,6 +104,16 @@ bool weft__deque_push(weft__deque *d, struct weft_task *task)
         return true;
 }
 
+bool weft__deque_newest_is(weft__deque *d, const struct weft_task *task)
+{
+        /* relaxed: the owner is the only writer of both; of an empty one what the slot holds is not
+         * looked at */
+        int64_t bottom = atomic_load_explicit(&d->bottom, memory_order_relaxed);
+        struct weft__ring *r =
+            atomic_load_explicit(&d->ring, memory_order_relaxed); /* relaxed: same */
+        return weft__deque_has_some(d) && slot_get(r, bottom - 1) == task;
+}
+
 struct weft_task *weft__deque_pop(weft__deque *d)
 {
         /* relaxed: the owner is the only writer of bottom and ring; an old top only looks like more

@@ -43,6 +43,9 @@ struct weft_task *weft__deque_steal(weft__deque *d);
 /* How many there are, for the owner; others may be taking some. */
 int64_t weft__deque_length(weft__deque *d);
 
+/* Whether pop would give this one, if no thief were quicker. By the owner. */
+bool weft__deque_newest_is(weft__deque *d, const struct weft_task *task);
+
 /* Whether a steal would be worth a try. Any thread; after a full fence, what was pushed before the
  * pusher's own full fence is seen. */
 static inline bool weft__deque_has_some(weft__deque *d)

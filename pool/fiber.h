@@ -57,7 +57,9 @@ struct weft__fiber {
         struct weft__worker *home;
         struct weft_task *task; /* the one that runs or is parked on it; NULL: it is in the loop */
         bool shielded;          /* that task is in a WEFT_SHIELD block */
-        weft__waiter wait;      /* what that task waits for */
+        struct weft__handover *handover; /* by which that task began, see park.c; NULL: by another
+                                            way, or nobody depends on it any more */
+        weft__waiter wait;               /* what that task waits for */
         weft__fiber *next; /* in the inbox, the line of those that are ready, or the spare ones */
         weft__aside aside; /* what the task has in its thread, while it is parked: the frame, */
         struct weft__exceptions exceptions; /* C++'s exceptions, */

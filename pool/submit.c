@@ -25,11 +25,24 @@ static unsigned thread_number(void)
         return own;
 }
 
-struct weft__counts *weft__counts_self(weft_pool *pool, bool *ret_shared)
+/* The worker of the pool that this thread is, or NULL. Of a submit that is looked up once: it waits
+ * only where it is NULL, for room, and that it still is afterwards. */
+static weft__worker *inside(const weft_pool *pool)
 {
         weft__worker *self = weft__worker_self();
-        *ret_shared = !self || self->pool != pool;
-        return *ret_shared ? &pool->stripe[thread_number() % WEFT__STRIPES].counts : &self->counts;
+        return self && self->pool == pool ? self : NULL;
+}
+
+static struct weft__counts *counts_of(weft_pool *pool, weft__worker *self)
+{
+        return self ? &self->counts : &pool->stripe[thread_number() % WEFT__STRIPES].counts;
+}
+
+struct weft__counts *weft__counts_self(weft_pool *pool, bool *ret_shared)
+{
+        weft__worker *self = inside(pool);
+        *ret_shared = !self;
+        return counts_of(pool, self);
 }
 
 /* ---- room in a bounded pool ---- */
@@ -90,57 +103,58 @@ void weft__room_freed(weft_pool *pool)
 /* ---- admission ---- */
 
 /* Take back a task that was counted in. */
-static void refuse(weft_pool *pool, bool room)
+static void refuse(weft_pool *pool, weft__worker *self, bool room)
 {
-        bool shared;
-        struct weft__counts *counts = weft__counts_self(pool, &shared);
-        weft__count(&counts->refused, shared);
+        weft__count(&counts_of(pool, self)->refused, !self);
         if (room)
                 weft__room_freed(pool);
         weft__pool_check_drained(pool);
 }
 
 /* Count one task in, which has taken room or not: 0, or -ESHUTDOWN with nothing counted. */
-static int count_in(weft_pool *pool, bool room)
+static int count_in(weft_pool *pool, weft__worker *self, bool room)
 {
-        bool shared;
-        struct weft__counts *counts = weft__counts_self(pool, &shared);
-        weft__count(&counts->submitted, shared);
+        weft__count(&counts_of(pool, self)->submitted, !self);
         if (!atomic_load_explicit(&pool->closed, memory_order_seq_cst)) /* S1 <-> shutdown */
                 return 0;
-        refuse(pool, room);
+        refuse(pool, self, room);
         return -ESHUTDOWN;
 }
 
 /* Admit one task: 0, RUN_HERE, or an error with nothing counted. */
-static int admit(weft_pool *pool)
+static int admit(weft_pool *pool, weft__worker *self)
 {
         int r = 0;
         if (pool->generation != weft__fork_generation())
                 return -EOWNERDEAD;
         if (pool->max_queued) {
-                r = room_take(pool, weft_pool_current() == pool);
+                r = room_take(pool, self);
                 if (r < 0)
                         return r;
         }
-        int counted = count_in(pool, true);
+        int counted = count_in(pool, self, true);
         return counted < 0 ? counted : r;
 }
 
 int weft__admit_delayed(weft_pool *pool)
 {
-        return pool->generation != weft__fork_generation() ? -EOWNERDEAD : count_in(pool, false);
+        return pool->generation != weft__fork_generation() ? -EOWNERDEAD
+                                                           : count_in(pool, inside(pool), false);
 }
 
-void weft__enqueue(weft_pool *pool, weft_task *task)
+static void put(weft_pool *pool, weft__worker *self, weft_task *task)
 {
-        weft__worker *self = weft__worker_self();
-        if (self && self->pool == pool && weft__deque_push(&self->deque, task)) {
+        if (self && weft__deque_push(&self->deque, task)) {
                 weft__idle_notify(pool);
                 return;
         }
         weft__injector_put_task(&pool->injector, thread_number(), task);
         weft__idle_published(pool);
+}
+
+void weft__enqueue(weft_pool *pool, weft_task *task)
+{
+        put(pool, inside(pool), task);
 }
 
 static void mark_ready(weft_task *task)
@@ -191,24 +205,24 @@ static void run_here(weft_pool *pool, weft_task *task)
 /* Hand in by value what a fire-and-forget task is made of, from a thread outside. */
 static int submit_item(weft_pool *pool, weft_fn *fn, void *arg)
 {
-        int r = admit(pool);
+        int r = admit(pool, NULL);
         if (r < 0)
                 return r;
         const weft__item item = {fn, arg, weft_context_capture()};
         if (!weft__injector_put(&pool->injector, thread_number(), &item)) {
                 weft_context_unref(item.context);
-                refuse(pool, true);
+                refuse(pool, NULL, true);
                 return -ENOMEM;
         }
         weft__idle_published(pool);
         return 0;
 }
 
-/* Whether a task may be handed in by value: nobody will know of it, and nobody waits for room. */
+/* Whether a task from outside may be handed in by value: nobody will know of it, and nobody waits
+ * for room. */
 static bool is_item(const weft_pool *pool, const struct weft__closure *closure)
 {
-        return !closure->copies && !closure->flags && !pool->max_queued &&
-               weft_pool_current() != pool;
+        return !closure->copies && !closure->flags && !pool->max_queued;
 }
 
 int weft__submit(weft_pool *pool, const struct weft__closure *closure, struct weft__group *group,
@@ -216,15 +230,17 @@ int weft__submit(weft_pool *pool, const struct weft__closure *closure, struct we
 {
         if (!closure->fn || (closure->size && !closure->args))
                 return -EINVAL;
-        pool = weft__pool_or_default(pool);
+        if (!pool)
+                pool = weft__pool_or_default(pool);
         if (!pool)
                 return -ENOMEM;
-        if (!ret && !group && is_item(pool, closure))
+        weft__worker *self = inside(pool);
+        if (!ret && !group && !self && is_item(pool, closure))
                 return submit_item(pool, closure->fn, closure->arg);
         weft_task *task = weft__task_new(closure, ret ? 2 : 1, ret || group);
         if (!task)
                 return -ENOMEM;
-        int r = admit(pool);
+        int r = admit(pool, self);
         if (r < 0) {
                 weft__task_free(task);
                 return r;
@@ -232,7 +248,7 @@ int weft__submit(weft_pool *pool, const struct weft__closure *closure, struct we
         task->pool = pool;
         task->context = weft_context_capture();
         if (group && !weft__group_join(group, task, closure->ret_result)) {
-                refuse(pool, true);
+                refuse(pool, self, true);
                 weft_context_unref(task->context);
                 weft__task_free(task);
                 return -ECANCELED;
@@ -242,7 +258,7 @@ int weft__submit(weft_pool *pool, const struct weft__closure *closure, struct we
         if (r == RUN_HERE)
                 run_here(pool, task);
         else
-                weft__enqueue(pool, task);
+                put(pool, self, task);
         return 0;
 }
 

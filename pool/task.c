@@ -268,16 +268,8 @@ int weft_task_result(const weft_task *task, int *ret_result)
         return 0;
 }
 
-static int await(weft_task *task, int64_t deadline, bool shielded)
+bool weft__task_attend(weft_task *task, weft__waiter *w)
 {
-        if ((weft__task_state(task) & WEFT__PHASE) == WEFT__ENDED) /* -> T1 */
-                return task->result;
-        if (task == weft__task_self())
-                return -EDEADLK;
-        if (task->born != weft__fork_generation())
-                return -EOWNERDEAD;
-
-        weft__waiter own, *w = weft__wait_begin(&own, shielded);
         weft__lock_take(&task->lock);
         unsigned state = atomic_fetch_or_explicit(&task->state, WEFT__ATTENDED,
                                                   memory_order_acq_rel); /* -> T1 */
@@ -285,18 +277,42 @@ static int await(weft_task *task, int64_t deadline, bool shielded)
         if (!ended)
                 weft__waitlist_add(&task->waiters, w);
         weft__lock_give(&task->lock);
-        if (ended)
-                return task->result;
+        return !ended;
+}
 
-        int r = weft__wait_error(weft__wait(w, deadline));
-        if (r < 0) {
-                weft__lock_take(&task->lock);
-                weft__waitlist_remove(&task->waiters, w);
-                weft__lock_give(&task->lock);
-                if ((weft__task_state(task) & WEFT__PHASE) != WEFT__ENDED) /* -> T1 */
-                        return r;
-        }
-        return task->result;
+void weft__task_unattend(weft_task *task, weft__waiter *w)
+{
+        weft__lock_take(&task->lock);
+        weft__waitlist_remove(&task->waiters, w);
+        weft__lock_give(&task->lock);
+}
+
+/* Wait for its end; why the wait has ended. */
+static enum weft__wake wait_for(weft_task *task, int64_t deadline, bool shielded)
+{
+        enum weft__wake reason = weft__park_hand_over(task, deadline, shielded);
+        if (reason != WEFT__IDLE)
+                return reason;
+        weft__waiter own, *w = weft__wait_begin(&own, shielded);
+        if (!weft__task_attend(task, w))
+                return WEFT__DONE;
+        reason = weft__wait(w, deadline);
+        if (reason != WEFT__DONE)
+                weft__task_unattend(task, w);
+        return reason;
+}
+
+static int await(weft_task *task, int64_t deadline, bool shielded)
+{
+        int result;
+        if (weft_task_result(task, &result) == 0)
+                return result;
+        if (task == weft__task_self())
+                return -EDEADLK;
+        if (task->born != weft__fork_generation())
+                return -EOWNERDEAD;
+        int r = weft__wait_error(wait_for(task, deadline, shielded));
+        return weft_task_result(task, &result) == 0 ? result : r;
 }
 
 int weft_await(weft_task *task, int64_t deadline)

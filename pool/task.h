@@ -172,6 +172,10 @@ weft_task *weft__task_expose(void);
 /* The task has ended, and holds its own lock: the groups that it owns go on without an owner. */
 void weft__task_disowns(weft_task *task);
 
+/* Let its end wake a waiter, unless it has ended: then false. And give that up. */
+bool weft__task_attend(weft_task *task, weft__waiter *w);
+void weft__task_unattend(weft_task *task, weft__waiter *w);
+
 /* The result of a task, waited for whatever it takes. */
 int weft__task_await_shielded(weft_task *task);
 

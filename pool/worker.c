@@ -278,6 +278,22 @@ static void run_task(weft__worker *w, weft_task *task)
         run_claimed(fiber, weft__task_unload(task, &copy));
 }
 
+/* Run a task that somebody waits for on another stack, and go back to that. */
+static void run_handed_over(weft__worker *w)
+{
+        struct weft__handover *handover = w->handover;
+        weft__fiber *fiber = w->fiber;
+        w->handover = NULL;
+        fiber->handover = handover;
+        weft__count(&w->counts.started, false);
+        weft__room_freed(w->pool);
+        run_claimed(fiber, handover->to);
+        if (!fiber->handover)
+                return; /* it has let others go on, and its end has woken all that waited */
+        fiber->handover = NULL;
+        weft__park_resume(w, handover->from);
+}
+
 /* Afterwards the fiber may be another worker's. */
 static void run(weft__worker *w, const weft__item *item)
 {
@@ -381,6 +397,10 @@ void weft__worker_loop(weft__fiber *fiber)
         weft__park_commit(w);
         while (!atomic_load_explicit(&pool->stop, memory_order_acquire)) { /* -> R2 */
                 w = fiber->home;
+                if (w->handover) {
+                        run_handed_over(w);
+                        continue;
+                }
                 if (one_turn(w))
                         continue;
                 weft__item item;

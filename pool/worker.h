@@ -62,6 +62,7 @@ struct weft__worker {
         unsigned random;
         int64_t spin;        /* ns: for how long it searches before it sleeps */
         bool fiber_was_last; /* what the loop took last: a fiber that was ready, or a task */
+        struct weft__handover *handover; /* what the loop is to take next; NULL: what it finds */
 
         /* written by the owner only, read by any */
         struct weft__counts counts;
@@ -198,6 +199,20 @@ void weft__park_switch(weft__worker *w, weft__fiber *to);
 
 /* The same, with one that has: go on with its task. */
 void weft__park_resume(weft__worker *w, weft__fiber *fiber);
+
+/* A task that waits for one that nobody has begun may have it begun at once, as the next thing that
+ * its worker does, and be gone back to when that has ended. Until then it is no waiter: it becomes
+ * one when that lets others go on, by waiting itself. */
+struct weft__handover {
+        weft__fiber *from; /* of the one that waits */
+        weft_task *to;     /* for this one, claimed */
+        bool shielded;     /* its wait is */
+        bool waits;        /* it has become a waiter */
+};
+
+/* Wait so, if the task is the newest in this worker's deque and nothing else has its turn: the
+ * reason why the wait has ended. WEFT__IDLE: it was not waited for. */
+enum weft__wake weft__park_hand_over(weft_task *to, int64_t deadline, bool shielded);
 
 /* Let others have a turn before the task that runs; false if there was no stack to go on with. */
 bool weft__park_yield(weft__worker *w);

@@ -227,3 +227,105 @@ MODEL(task_cancel_one_that_waits, .stale = 1, .sees = 3)
         handle = weft_task_unref(handle);
         weft_pool_destroy(pool);
 }
+
+/* ---- a task that awaits the one it has spawned last ---- */
+
+static weft_task *child_handle;
+
+static int sets_data(void *arg)
+{
+        data = 1;
+        return (int)(intptr_t)arg;
+}
+
+static int awaits_one_that_waits(void *unused)
+{
+        (void)unused;
+        model_check(weft_spawn(NULL, &child_handle, waits_for_ever, NULL) == 0);
+        return weft_await(child_handle, WEFT_FOREVER);
+}
+
+/* It becomes a waiter only when its child waits: a canceller sees it wait, or it sees the mark. */
+MODEL(task_cancel_one_that_awaits_its_child, .stale = 1, .sees = 1)
+{
+        weft_event_init(&event);
+        pool = pool_of(1, 0);
+        model_check(weft_spawn(pool, &handle, awaits_one_that_waits, NULL) == 0);
+        weft_task_cancel(handle);
+        int r = weft_await(handle, WEFT_FOREVER);
+        model_check(r == -ECANCELED);
+        model_seen(0);
+        handle = weft_task_unref(handle);
+        weft_event_set(&event);
+        weft_pool_destroy(pool);
+        model_check(runs <= 1);
+        weft_task_unref(child_handle);
+}
+
+static void sets_event(void *unused)
+{
+        (void)unused;
+        weft_event_set(&event);
+}
+
+/* The child is woken from outside, and its end wakes the parent. */
+MODEL(task_awaits_its_child_that_waits, .stale = 1)
+{
+        weft_event_init(&event);
+        pool = pool_of(1, 0);
+        model_check(weft_spawn(pool, &handle, awaits_one_that_waits, NULL) == 0);
+        model_start("sets", sets_event, NULL);
+        model_check(weft_await(handle, WEFT_FOREVER) == 0);
+        handle = weft_task_unref(handle);
+        model_join_all_but_workers();
+        weft_pool_destroy(pool);
+        weft_task_unref(child_handle);
+        model_check(runs == 1);
+}
+
+static int awaits_child_that_is_cancelled(void *unused)
+{
+        (void)unused;
+        weft_task *child;
+        model_check(weft_spawn(NULL, &child, sets_data, (void *)5) == 0);
+        child_handle = weft_task_ref(child);
+        weft_event_set(&event);
+        int r = weft_await(child, WEFT_FOREVER);
+        model_check(r == -ECANCELED || (r == 5 && data == 1));
+        weft_task_unref(child);
+        return r == 5;
+}
+
+static void cancels_child(void *unused)
+{
+        (void)unused;
+        weft_event_wait(&event, WEFT_FOREVER);
+        weft_task_cancel(child_handle);
+        weft_task_unref(child_handle);
+}
+
+/* A canceller and its parent are after the same child. */
+MODEL(task_child_is_cancelled_while_its_parent_begins_it, .preemptions = 1, .stale = 1, .sees = 3)
+{
+        weft_event_init(&event);
+        pool = pool_of(1, 0);
+        model_start("cancels", cancels_child, NULL);
+        model_check(weft_spawn(pool, &handle, awaits_child_that_is_cancelled, NULL) == 0);
+        int ran = weft_await(handle, WEFT_FOREVER);
+        model_check(ran == data);
+        model_seen((unsigned)ran);
+        handle = weft_task_unref(handle);
+        model_join_all_but_workers();
+        weft_pool_destroy(pool);
+}
+
+/* A thief and its parent are after the same child. */
+MODEL(task_child_is_stolen_while_its_parent_begins_it, .preemptions = 1, .stale = 1)
+{
+        pool = pool_of(2, 0);
+        model_check(weft_spawn(pool, &handle, awaits_child, NULL) == 0);
+        model_check(weft_await(handle, WEFT_FOREVER) == 5);
+        model_check(runs == 1);
+        handle = weft_task_unref(handle);
+        weft_pool_destroy(pool);
+}
