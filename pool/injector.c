@@ -173,16 +173,20 @@ static unsigned take_late(weft__injector *q, weft__item *ret_item)
         return task != NULL;
 }
 
-unsigned weft__injector_take(weft__injector *q, unsigned lane, weft__item *ret_items, unsigned n)
+unsigned weft__injector_take(weft__injector *q, unsigned *turn, weft__item *ret_items, unsigned n)
 {
         /* relaxed: after I1's fence where it matters */
-        unsigned used = atomic_load_explicit(&q->used, memory_order_relaxed);
-        for (unsigned i = 0; i < used; i++) {
-                unsigned taken = take_from(&q->lane[(lane + i) % used], ret_items, n);
-                if (taken)
+        unsigned used = atomic_load_explicit(&q->used, memory_order_relaxed), first = *turn;
+        for (unsigned i = 0; i <= used; i++) {
+                unsigned at = (first + i) % (used + 1);
+                unsigned taken =
+                    at < used ? take_from(&q->lane[at], ret_items, n) : take_late(q, ret_items);
+                if (taken) {
+                        *turn = at + 1;
                         return taken;
+                }
         }
-        return take_late(q, ret_items);
+        return 0;
 }
 
 bool weft__injector_has_some(weft__injector *q)

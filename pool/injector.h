@@ -12,7 +12,8 @@
  * There are several lanes, and a thread always puts into the same one; so several threads seldom
  * meet, and what one thread hands in comes out in its order. A lane is a list of blocks: producers
  * fill the last under one lock, takers empty the first under another that they only ever try, so
- * that whoever finds it held looks for work elsewhere. Takers go round the lanes.
+ * that whoever finds it held looks for work elsewhere. Each taker goes round the lanes: after one that it
+ * has taken from comes the next.
  *
  * Invariants of a lane
  *   taken <= put                       an item is taken once, after it was put
@@ -73,9 +74,10 @@ bool weft__injector_put(weft__injector *q, unsigned thread, const weft__item *it
 /* Put a task in, which cannot fail. The same fence. */
 void weft__injector_put_task(weft__injector *q, unsigned thread, weft_task *task);
 
-/* Take up to n items of one lane, the oldest first, looking first at the lane of this number; how
- * many were taken. */
-unsigned weft__injector_take(weft__injector *q, unsigned lane, weft__item *ret_items, unsigned n);
+/* Take up to n items of one lane, the oldest first; how many were taken. *turn is whose turn it is:
+ * the taker's own, which goes round the lanes, so that each is taken from in its turn, however much
+ * there is in the others. */
+unsigned weft__injector_take(weft__injector *q, unsigned *turn, weft__item *ret_items, unsigned n);
 
 /* Whether there may be an item. Never false while there is one whose put came before a full fence
  * of the caller. */

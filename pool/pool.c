@@ -127,7 +127,8 @@ static weft_pool *pool_free(weft_pool *pool)
 {
         weft_task *task;
         weft__item item;
-        while (weft__injector_take(&pool->injector, 0, &item, 1))
+        unsigned lane = 0;
+        while (weft__injector_take(&pool->injector, &lane, &item, 1))
                 drop_item(&item);
         weft__injector_fini(&pool->injector);
         for (unsigned i = 0; i < pool->workers; i++) {
@@ -156,6 +157,7 @@ static int init_worker(weft_pool *pool, unsigned index)
         w->pool = pool;
         w->index = index;
         w->random = index * 2654435761u + 1;
+        w->lane = index;
         atomic_init(&w->timers.due_at, WEFT_FOREVER);
         atomic_init(&w->delays.due_at, WEFT_FOREVER);
         w->spare = weft__park_loop_fiber(w); /* the one it begins on */

@@ -107,7 +107,7 @@ static void empty_inbox(weft__worker *w)
 static bool from_injector(weft__worker *w, weft__item *ret_item)
 {
         weft__item batch[WEFT__BATCH];
-        unsigned n = weft__injector_take(&w->pool->injector, w->takes, batch, WEFT__BATCH);
+        unsigned n = weft__injector_take(&w->pool->injector, &w->lane, batch, WEFT__BATCH);
         if (!n)
                 return false;
         /* relaxed: the owner is the only writer */

@@ -59,6 +59,7 @@ struct weft__worker {
         weft__fiber *first_ready, *last_ready; /* to be resumed, in this order */
         unsigned tick;
         unsigned takes; /* times that it looked for a task in a queue */
+        unsigned lane;  /* of the injector, to take from next */
         unsigned random;
         int64_t spin;        /* ns: for how long it searches before it sleeps */
         bool fiber_was_last; /* what the loop took last: a fiber that was ready, or a task */

@@ -81,7 +81,7 @@ static weft_task *find(weft__worker *w)
         weft_task *t = weft__deque_pop(&w->deque);
         if (t)
                 return t;
-        unsigned n = weft__injector_take(&pool->injector, 0, batch, TASKS);
+        unsigned turn = 0, n = weft__injector_take(&pool->injector, &turn, batch, TASKS);
         for (unsigned i = n; i > 1; i--)
                 model_check(weft__deque_push(&w->deque, batch[i - 1].arg));
         if (n > 1)

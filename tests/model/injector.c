@@ -46,7 +46,8 @@ static unsigned take(unsigned n)
 {
         weft__item got[ITEMS];
         int last[2] = {-1, -1};
-        n = weft__injector_take(&queue, 0, got, n);
+        unsigned turn = 0;
+        n = weft__injector_take(&queue, &turn, got, n);
         for (unsigned k = 0; k < n; k++) {
                 int i = (int)((int *)got[k].arg - content);
                 model_check(got[k].fn == fn && i >= 0 && i < ITEMS);
