@@ -15,6 +15,9 @@
  *  Q1  feed: asked, full fence, idle.state <-> ask (idle.c): idle.state, full fence, asked: of a
  *      worker that falls idle this is seen, or its request stays
  *
+ * A task that forks and joins without end would keep what comes from outside waiting. So its worker
+ * is asked then, too, and as long as there is something it steps aside after every FAIR-th join.
+ *
  * After Lace (van Dijk and van de Pol, 2014) in keeping jobs private until somebody asks.
  */
 #define WEFT__DEFINES 1 /* what is inlined elsewhere is defined here */
@@ -25,6 +28,13 @@
 #include <weft/suspend.h>
 
 #include "worker.h"
+
+/* So many joins while somebody waits outside: then it has a turn. */
+#if defined(WEFT_MODEL)
+enum { FAIR = 1 };
+#else
+enum { FAIR = 61 };
+#endif
 
 /* Make a task of the oldest private job: false if there is none, or no memory: then it stays
  * private. */
@@ -56,16 +66,17 @@ static void set_asked(unsigned char asked)
 }
 
 /* As long as more workers are idle than there are tasks in the deque for them, publish. When there
- * are enough for all the request is met. */
+ * are enough for all, and nothing from outside is left, the request is met. */
 static void feed(weft__worker *w)
 {
         while (weft__idle_wants(w) && publish(w))
                 ;
-        if (weft__idle_wants(w))
+        if (weft__idle_wants(w) || weft__worker_has_injected(w))
                 return;
         set_asked(0);
-        weft__fence(); /* Q1 <-> ask */
-        if (weft__idle_wants(w))
+        weft__idle_relieve(w->pool);
+        weft__fence(); /* Q1 <-> ask; I3 <-> injected, press */
+        if (weft__idle_wants(w) || weft__worker_has_injected(w) || weft__idle_pressed(w->pool))
                 set_asked(1);
 }
 
@@ -86,6 +97,18 @@ void weft__fork_publish_all(weft__worker *w)
 {
         while (publish(w))
                 ;
+}
+
+void weft__fork_turn(void)
+{
+        weft__worker *w = feeder();
+        if (!w || ++w->joins < FAIR)
+                return;
+        w->joins = 0;
+        if (weft__worker_has_injected(w))
+                weft__park_aside(w);
+        else
+                feed(w);
 }
 
 /* ---- joins ---- */
@@ -143,9 +166,11 @@ static int join_asked(weft_job *job, uintptr_t link)
 
 int weft__join_slowly(weft_job *job)
 {
-        uintptr_t newest = weft__calls_newest();
         if (!job)
                 return -EINVAL;
+        if (weft__asked_at(weft__here_at()))
+                weft__fork_turn();
+        uintptr_t newest = weft__calls_newest();
         if (weft__calls_job(newest) != job || newest & WEFT__LINK_RUNNING)
                 return weft__calls_include(job) ? -EINVAL : -EPERM;
         if (!(newest & WEFT__LINK_KNOWN))

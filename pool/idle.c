@@ -11,6 +11,10 @@
  *
  * For the same reason one that goes to sleep need not look at the queues while somebody searches.
  *
+ * If nobody sleeps or searches all are busy, and come to the injector when they next take a task.
+ * One whose task forks and joins meanwhile must be asked to look (press): by whoever puts something
+ * in, or by the last searcher, to whom others have left it.
+ *
  * A searcher that finds something takes itself out of the count; if it was the last one it then has
  * a full fence, looks whether there is more, and if so wakes another in its place. So one publisher
  * wakes one worker, and the rest follow while there is more. At most half of the workers search at
@@ -21,6 +25,9 @@
  *  H1  hurry, hand_over: due_at or kept_until, full fence, the other <-> sleep: kept_until, full
  *      fence, due_at: a timer that is due earlier is slept for, or wakes the keeper
  *  Q2  a worker begins: asked (release, worker.c) -> ask (acquire): its thread-locals
+ *  I3  injected: the item, full fence, pressed <-> feed (fork.c): pressed, full fence, the item;
+ *      press: pressed, full fence, asked <-> feed: asked, full fence, pressed: a busy worker is
+ *      asked to look, or does
  *  I2  wake: parker (release) -> sleep: parker (acquire): why it was woken
  */
 #include <sched.h>
@@ -74,16 +81,66 @@ static void wake_one(weft_pool *pool)
                 wake(w);
 }
 
-void weft__idle_published(weft_pool *pool)
+void weft__idle_notify(weft_pool *pool)
 {
+        weft__fence(); /* I1 <-> sleep */
         if (should_wake(state_of(pool)))
                 wake_one(pool);
 }
 
-void weft__idle_notify(weft_pool *pool)
+void weft__idle_ask(weft__worker *w)
 {
-        weft__fence(); /* I1 <-> sleep */
-        weft__idle_published(pool);
+        unsigned char *asked = atomic_load_explicit(&w->asked, memory_order_acquire); /* -> Q2 */
+        /* relaxed, both: the sleeper's fence orders it, Q1 <-> feed; a searcher asks again. The
+         * thread's end is ordered by R3. Looked at first, since the line is the owner's. */
+        if (asked && !__atomic_load_n(asked, __ATOMIC_RELAXED))
+                __atomic_store_n(asked, 1, __ATOMIC_RELAXED); /* relaxed: as above */
+}
+
+static void ask_all(weft_pool *pool, const weft__worker *but)
+{
+        for (unsigned i = 0; i < pool->workers; i++)
+                if (&pool->worker[i] != but)
+                        weft__idle_ask(&pool->worker[i]);
+}
+
+bool weft__idle_pressed(weft_pool *pool)
+{
+        /* relaxed: I3's fences order it */
+        return atomic_load_explicit(&pool->idle.pressed, memory_order_relaxed);
+}
+
+static void set_pressed(weft_pool *pool, bool pressed)
+{
+        /* relaxed: as above */
+        atomic_store_explicit(&pool->idle.pressed, pressed, memory_order_relaxed);
+}
+
+/* Something is in the injector, and all workers are busy, perhaps each with a task that forks and
+ * joins without end. So each is asked to look, once: a worker that is asked stays so until it has
+ * seen the injector empty, and then takes back that all are. */
+static void press(weft_pool *pool)
+{
+        if (weft__idle_pressed(pool) || !weft__worker_threads_hold(pool))
+                return;
+        set_pressed(pool, true);
+        weft__fence(); /* I3 <-> feed */
+        ask_all(pool, NULL);
+        weft__worker_threads_let_go(pool);
+}
+
+void weft__idle_relieve(weft_pool *pool)
+{
+        if (weft__idle_pressed(pool))
+                set_pressed(pool, false);
+}
+
+void weft__idle_injected(weft_pool *pool)
+{
+        if (should_wake(state_of(pool)))
+                wake_one(pool);
+        if (!state_of(pool))
+                press(pool); /* I3 <-> feed */
 }
 
 void weft__idle_wake(weft__worker *w)
@@ -145,22 +202,6 @@ static void hand_over(weft__worker *w)
                 weft__idle_wake(other);
 }
 
-void weft__idle_ask(weft__worker *w)
-{
-        unsigned char *asked = atomic_load_explicit(&w->asked, memory_order_acquire); /* -> Q2 */
-        /* relaxed, both: the sleeper's fence orders it, Q1 <-> feed; a searcher asks again. The
-         * thread's end is ordered by R3. Looked at first, since the line is the owner's. */
-        if (asked && !__atomic_load_n(asked, __ATOMIC_RELAXED))
-                __atomic_store_n(asked, 1, __ATOMIC_RELAXED); /* relaxed: as above */
-}
-
-static void ask_all(const weft__worker *self)
-{
-        for (unsigned i = 0; i < self->pool->workers; i++)
-                if (&self->pool->worker[i] != self)
-                        weft__idle_ask(&self->pool->worker[i]);
-}
-
 void weft__idle_wake_all(weft_pool *pool)
 {
         weft__fence(); /* I1 <-> sleep, for the flags that the caller has set */
@@ -197,12 +238,15 @@ static __attribute__((noinline)) void found(weft__worker *w)
         if (!w->searching)
                 return;
         w->searching = false;
-        unsigned before =
-            atomic_fetch_sub_explicit(&w->pool->idle.state, SEARCHING, memory_order_seq_cst);
-        if (!should_wake(before - SEARCHING))
+        unsigned state =
+            atomic_fetch_sub_explicit(&w->pool->idle.state, SEARCHING, memory_order_seq_cst) -
+            SEARCHING;
+        if (state && !should_wake(state))
                 return;
-        weft__fence(); /* I1 <-> notify */
-        if (has_tasks(w->pool))
+        weft__fence(); /* I1 <-> notify, injected */
+        if (!state && weft__injector_has_some(&w->pool->injector))
+                press(w->pool);
+        else if (state && has_tasks(w->pool))
                 wake_one(w->pool);
 }
 
@@ -270,7 +314,7 @@ void weft__idle_sleep(weft__worker *w, int64_t deadline)
         weft__lock_give(&pool->idle.lock);
 
         weft__fence(); /* I1 <-> notify, P2 <-> unpark, H1 <-> hurry, Q1 <-> feed */
-        ask_all(w);
+        ask_all(pool, w);
         if (w->keeps) {
                 int64_t first = first_due(pool);
                 deadline = first < deadline ? first : deadline;

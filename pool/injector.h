@@ -12,8 +12,8 @@
  * There are several lanes, and a thread always puts into the same one; so several threads seldom
  * meet, and what one thread hands in comes out in its order. A lane is a list of blocks: producers
  * fill the last under one lock, takers empty the first under another that they only ever try, so
- * that whoever finds it held looks for work elsewhere. Each taker goes round the lanes: after one that it
- * has taken from comes the next.
+ * that whoever finds it held looks for work elsewhere. Each taker goes round the lanes: after one
+ * that it has taken from comes the next.
  *
  * Invariants of a lane
  *   taken <= put                       an item is taken once, after it was put

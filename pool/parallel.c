@@ -13,6 +13,7 @@
 
 #include <weft/fork.h>
 
+#include "fork.h"
 #include "worker.h"
 
 enum { LARGEST = 256 }; /* bytes of a partial result, of which each split has one on its stack */
@@ -89,6 +90,8 @@ static int work_off(void *range)
                         split(&r);
                         return 0;
                 }
+                if (weft__asked_at(weft__here_at()))
+                        weft__fork_turn();
                 size_t to = left > loop->grain ? r.begin + loop->grain : r.end;
                 note(loop, call(loop, r.begin, to, r.partial));
                 r.begin = to;

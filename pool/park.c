@@ -369,7 +369,7 @@ enum weft__wake weft__wait(weft__waiter *waiter, int64_t deadline)
  * turn first, and the loop looks now and then at what only it looks at. */
 static bool has_turn(const weft__worker *w)
 {
-        return !w->first_ready && (w->tick + 1) % FAIR && (w->takes + 1) % FAIR &&
+        return !w->owes && !w->first_ready && (w->tick + 1) % FAIR && (w->takes + 1) % FAIR &&
                /* relaxed: as above */
                !atomic_load_explicit(&w->inbox, memory_order_relaxed);
 }
@@ -453,6 +453,19 @@ bool weft__park_yield(weft__worker *w)
         leave_for(w, to);
         switch_to(w, to, from);
         return true;
+}
+
+void weft__park_aside(weft__worker *w)
+{
+        weft__fiber *from = w->fiber, *to = weft__park_loop_fiber(w);
+        if (!to)
+                return;
+        w->owes = true;
+        w->fiber_was_last = true; /* so a task is next */
+        /* relaxed: as in weft__park_yield() */
+        atomic_store_explicit(&from->wait.state, WEFT__DONE, memory_order_relaxed);
+        leave_for(w, to);
+        switch_to(w, to, from);
 }
 
 /* Called with all that is parked. */

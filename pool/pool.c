@@ -12,8 +12,9 @@
  * Pairings
  *  E1  a count (release) -> sum_up (acquire): if the end of a task is seen, so is its submit
  *  R1  a worker has started: running (release, worker.c) -> create (acquire): its on_start
- *  R3  a worker has left its loop: running (release, worker.c) -> the others that leave, and those
- *      that begin after it (acquire, worker.c): it asks nobody for work any more
+ *  R3  a worker has left its loop, or a thread outside lets go: running (release, worker.c) -> the
+ *      others that leave, and those that begin after it (acquire, worker.c): it asks nobody for
+ *      work any more
  *  R2  stop (release) -> the loop (acquire, worker.c): all that came before
  *  S1  shutdown: closed (seq_cst), then the counts <-> submit: count (seq_cst), then closed
  *      (submit.c)
@@ -82,7 +83,9 @@ static int start_workers(weft_pool *pool, const weft_pool_options *o, unsigned *
         pthread_attr_destroy(&attr);
         *ret_started = n;
         for (unsigned seen; (seen = atomic_load_explicit(&pool->running, /* -> R1 */
-                                                         memory_order_acquire)) < n;)
+                                                         memory_order_acquire)) %
+                                WEFT__HOLD <
+                            n;)
                 weft__futex_wait(&pool->running, seen, WEFT_FOREVER);
         return -r;
 }

@@ -149,7 +149,7 @@ static void put(weft_pool *pool, weft__worker *self, weft_task *task)
                 return;
         }
         weft__injector_put_task(&pool->injector, thread_number(), task);
-        weft__idle_published(pool);
+        weft__idle_injected(pool);
 }
 
 void weft__enqueue(weft_pool *pool, weft_task *task)
@@ -173,7 +173,7 @@ void weft__enqueue_last(weft_pool *pool, weft_task *task)
 {
         mark_ready(task);
         weft__injector_put_task(&pool->injector, thread_number(), task);
-        weft__idle_published(pool);
+        weft__idle_injected(pool);
 }
 
 /* The pool is full and its policy is that the submitter does the work. */
@@ -214,7 +214,7 @@ static int submit_item(weft_pool *pool, weft_fn *fn, void *arg)
                 refuse(pool, NULL, true);
                 return -ENOMEM;
         }
-        weft__idle_published(pool);
+        weft__idle_injected(pool);
         return 0;
 }
 

@@ -113,6 +113,9 @@ static bool from_injector(weft__worker *w, weft__item *ret_item)
         /* relaxed: the owner is the only writer */
         uint64_t injected = atomic_load_explicit(&w->injected, memory_order_relaxed);
         atomic_store_explicit(&w->injected, injected + n, memory_order_relaxed); /* relaxed: same */
+        /* There may be more, so its task is to look when it joins; relaxed: our own byte, which
+         * others only set. */
+        __atomic_store_n(weft__calls_asked(), 1, __ATOMIC_RELAXED);
         if (n > 1) {
                 weft__tray_fill(&w->tray, batch + 1, n - 1);
                 weft__idle_notify(w->pool);
@@ -159,6 +162,11 @@ static bool next_task(weft__worker *w, weft__item *ret_item)
 {
         weft_task *task = NULL;
         w->tick++;
+        if (w->owes) {
+                w->owes = false;
+                if (next_injected(w, ret_item))
+                        return true;
+        }
         /* A count of its own: of the ticks it may be that only even ones come here. */
         if (++w->takes % FAIR == 0) {
                 if (w->takes % 2 && next_injected(w, ret_item))
@@ -433,14 +441,37 @@ static void run_hook(weft__worker *w, void (*hook)(unsigned worker, void *hook_a
         weft__frame_leave(earlier);
 }
 
-/* A worker asks others for work in their thread-locals; so they go only when nobody can ask any
- * more. One that has not begun yet will see that the pool stops, since it sees that we have. */
-static void leave_last(weft_pool *pool)
+bool weft__worker_threads_hold(weft_pool *pool)
+{
+        /* relaxed: the exchange decides */
+        unsigned n = atomic_load_explicit(&pool->running, memory_order_relaxed);
+        while (n && !atomic_compare_exchange_weak_explicit(
+                        &pool->running, &n, n + WEFT__HOLD, memory_order_acquire, /* -> R3 */
+                        memory_order_relaxed)) /* relaxed: retry */
+                ;
+        return n;
+}
+
+/* A worker, or one who holds, asks no more; how many are left. */
+static unsigned leave(weft_pool *pool, unsigned one)
 {
         /* R3, both sides */
-        unsigned left = atomic_fetch_sub_explicit(&pool->running, 1, memory_order_acq_rel) - 1;
+        unsigned left = atomic_fetch_sub_explicit(&pool->running, one, memory_order_acq_rel) - one;
         if (!left)
                 weft__futex_wake(&pool->running, INT_MAX);
+        return left;
+}
+
+void weft__worker_threads_let_go(weft_pool *pool)
+{
+        leave(pool, WEFT__HOLD);
+}
+
+/* Others ask a worker for work in its thread-locals; so they go only when nobody can ask any more.
+ * One that has not begun yet will see that the pool stops, since it sees that we have. */
+static void leave_last(weft_pool *pool)
+{
+        unsigned left = leave(pool, 1);
         while (left) {
                 weft__futex_wait(&pool->running, left, WEFT_FOREVER);
                 left = atomic_load_explicit(&pool->running, memory_order_acquire); /* -> R3 */

@@ -60,10 +60,12 @@ struct weft__worker {
         unsigned tick;
         unsigned takes; /* times that it looked for a task in a queue */
         unsigned lane;  /* of the injector, to take from next */
+        unsigned joins; /* that it made while it was asked to look for others */
         unsigned random;
         int64_t spin;        /* ns: for how long it searches before it sleeps */
         bool fiber_was_last; /* what the loop took last: a fiber that was ready, or a task */
         struct weft__handover *handover; /* what the loop is to take next; NULL: what it finds */
+        bool owes;           /* the next task is one from outside: the one before stepped aside */
 
         /* written by the owner only, read by any */
         struct weft__counts counts;
@@ -94,7 +96,7 @@ struct weft__worker {
         bool searching; /* counted as searching; by the owner while it is awake */
 } __attribute__((aligned(WEFT__CACHE_LINE)));
 
-enum { WEFT__STRIPES = 16, WEFT__BATCH = WEFT__TRAY };
+enum { WEFT__STRIPES = 16, WEFT__BATCH = WEFT__TRAY, WEFT__HOLD = 1 << 16 };
 
 enum weft__stage {
         WEFT__OPEN = 0,
@@ -120,7 +122,8 @@ struct weft_pool {
         atomic_bool closed;     /* submits are refused */
         atomic_bool cancelling; /* tasks end as cancelled */
         atomic_bool stop;       /* workers end */
-        atomic_uint running;    /* workers that are in their loop, or about to be */
+        atomic_uint running;    /* workers that are in their loop, or about to be; plus WEFT__HOLD
+                                   for each other thread that is asking them for something */
         atomic_uint
             visitors; /* threads from outside that use the pool without holding a task of it */
         atomic_uint delayed; /* of timer.h, that threads outside have spawned: a count */
@@ -130,6 +133,7 @@ struct weft_pool {
 
         struct {
                 _Alignas(WEFT__CACHE_LINE) atomic_uint state; /* sleeping << 16 | searching */
+                atomic_bool pressed; /* all have been asked since one last saw an empty injector */
                 weft__lock lock;
                 weft__worker *asleep; /* the one that went to sleep last first */
                 weft__worker *keeper; /* that sleeps until a delayed task is due; NULL: none */
@@ -173,6 +177,11 @@ weft_task *weft__task_exchange(weft_task *task);
  * pools, and between tasks. */
 weft__fiber *weft__fiber_self(void);
 
+/* Keep the thread-locals of all workers, in which weft__idle_ask() writes: false if they are gone.
+ * For whoever may be no worker of the pool. */
+bool weft__worker_threads_hold(weft_pool *pool);
+void weft__worker_threads_let_go(weft_pool *pool);
+
 /* The thread of a worker. */
 void *weft__worker_main(void *arg);
 
@@ -188,6 +197,12 @@ static inline void weft__worker_line_up(weft__worker *w, weft__fiber *fiber)
         else
                 w->first_ready = fiber;
         w->last_ready = fiber;
+}
+
+/* Whether there is something from outside that this worker could run. A hint. */
+static inline bool weft__worker_has_injected(weft__worker *w)
+{
+        return weft__tray_has_some(&w->tray) || weft__injector_has_some(&w->pool->injector);
 }
 
 /* ---- park.c: fibers that wait ---- */
@@ -218,6 +233,9 @@ enum weft__wake weft__park_hand_over(weft_task *to, int64_t deadline, bool shiel
 /* Let others have a turn before the task that runs; false if there was no stack to go on with. */
 bool weft__park_yield(weft__worker *w);
 
+/* Let a task from outside have a turn before the one that runs, if there is a stack for it. */
+void weft__park_aside(weft__worker *w);
+
 /* Make a fiber runnable, on its home worker unless the pool lets it migrate. Any thread; it owns
  * the fiber. */
 void weft__unpark(weft__fiber *fiber);
@@ -244,14 +262,20 @@ static inline int64_t weft__park_due_at(const weft__worker *w)
 /* Work was published: wake somebody for it if nobody is about to find it. Any thread. */
 void weft__idle_notify(weft_pool *pool);
 
-/* The same, after a full fence of the caller that came after the work. */
-void weft__idle_published(weft_pool *pool);
+/* The same for what was put into the injector, after a full fence that came after it. If all are
+ * busy they are asked to look there. */
+void weft__idle_injected(weft_pool *pool);
+
+/* Whether all are asked, or about to be; a worker that was asked found the injector empty. */
+bool weft__idle_pressed(weft_pool *pool);
+void weft__idle_relieve(weft_pool *pool);
 
 /* Whether more workers of the pool sleep or search than this one has tasks in its deque: a hint, by
  * the owner; false on a thread that is none. */
 bool weft__idle_wants(weft__worker *w);
 
-/* Have this worker share its jobs at its next fork or join. By another worker of the pool. */
+/* Have this worker look for others at its next fork or join. By another worker of the pool, or
+ * between hold and let_go. */
 void weft__idle_ask(weft__worker *w);
 
 /* Wake this worker if it sleeps. Any thread. */

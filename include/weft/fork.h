@@ -32,6 +32,10 @@
  * it runs. Cancellation and deadlines reach it as any other function that the task calls; one that
  * another worker has taken sees the deadline of its context, and not the cancellation of the task.
  *
+ * Nor does a task that forks and joins without end starve others: while tasks from outside wait and
+ * all workers are busy, each of these steps aside at every 61st join, or range of a
+ * weft_parallel_for(), parked as by weft_yield(), and runs one of them.
+ *
  * On a thread outside pools a job runs at its join.
  *
  * There is no bound on how many jobs are forked and not joined, but for their storage: ten million

@@ -25,8 +25,13 @@
  * weft_group_wait(), weft_pool_shutdown(), the on-done callbacks.
  *
  * Order: none is promised between tasks, except that every queued task is started after a bounded
- * number of others (a worker that has work of its own looks at the oldest task of its own queue and
- * at that of the outsiders' queue once every few dozen tasks).
+ * number of others. A worker that always has work of its own starts at least every 122nd time the
+ * oldest task of its own queue, and as often one from outside. Threads outside are in eight groups,
+ * by number; a worker takes up to 32 tasks of a group, the oldest first, then those of the next. So
+ * the oldest task of a thread outside starts after at most 256 others from outside, and if it is
+ * the oldest of all, as the next of these. A task that forks and joins, or loops in parallel, lets
+ * one from outside have its turn every 61st time (fork.h). What a task does without a call of the
+ * library is not counted.
  *
  * fork(): no worker exists in the child. There, submits to the parent's pools and waits for their
  * tasks give -EOWNERDEAD, weft_pool_destroy() frees what it can, and weft_pool_default() is a new

@@ -2,6 +2,8 @@
  *
  * Fork and join: each job is run once, by its owner or by a thief, and the join sees what it did.
  */
+#include <stdatomic.h>
+
 #include "pool_help.h"
 
 static weft_pool *pool;
@@ -72,4 +74,53 @@ MODEL(fork_one_that_waits, .preemptions = 1, .stale = 1)
 {
         weft_event_init(&event);
         run(2, 0, forks_one_that_waits);
+}
+
+/* Somebody hands a task in while the only worker's task forks and joins. In model builds each join
+ * of a worker that was asked looks for such a one, and steps aside for it. */
+static atomic_int handed_in;
+static bool came;
+
+static int comes(void *unused)
+{
+        (void)unused;
+        came = true;
+        return 0;
+}
+
+static int adds(void *unused)
+{
+        (void)unused;
+        last++;
+        return 0;
+}
+
+static void fork_and_join(void)
+{
+        weft_job a;
+        weft_fork(&a, adds, NULL);
+        model_check(weft_join(&a) == 0);
+}
+
+static int forks_meanwhile_and_afterwards(void *unused)
+{
+        (void)unused;
+        fork_and_join();
+        while (!atomic_load(&handed_in))
+                model_pause();
+        fork_and_join();
+        model_check(came && last == 2);
+        return 0;
+}
+
+MODEL(fork_beside_one_from_outside, .preemptions = 2, .stale = 1)
+{
+        weft_task *t;
+        pool = pool_of(1, 0);
+        model_check(weft_spawn(pool, &t, forks_meanwhile_and_afterwards, NULL) == 0);
+        model_check(weft_submit(pool, comes, NULL) == 0);
+        atomic_store(&handed_in, 1);
+        model_check(weft_await(t, WEFT_FOREVER) == 0);
+        weft_task_unref(t);
+        weft_pool_destroy(pool);
 }

@@ -50,7 +50,7 @@ static void make(unsigned workers, unsigned tasks)
 static void publish(void *i)
 {
         weft__injector_put_task(&pool->injector, 0, &task[(intptr_t)i]);
-        weft__idle_published(pool);
+        weft__idle_injected(pool);
 }
 
 static void stop(void)
