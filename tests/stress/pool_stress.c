@@ -89,12 +89,15 @@ static int run_plain(void *arg)
         return 7;
 }
 
+/* Callbacks of the default pool may come when the next round has begun. */
 static struct slot *slot_of(weft_pool *pool)
 {
+        if (pool == weft_pool_default())
+                return &own;
         for (unsigned i = 0; i < now.pools; i++)
                 if (now.slot[i].pool == pool)
                         return &now.slot[i];
-        CHECK(pool == weft_pool_default(), "a pool of nobody");
+        CHECK(false, "a pool of nobody");
         return &own;
 }
 
