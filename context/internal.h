@@ -9,6 +9,8 @@
 #ifndef WEFT_CONTEXT_INTERNAL_H
 #define WEFT_CONTEXT_INTERNAL_H
 
+#include <unistd.h>
+
 #include <weft/context.h>
 
 #include "atomics.h"
@@ -105,13 +107,22 @@ void weft__context_settle(void);
 /* Whether this copy of the library may be used: 0 or -EEXIST. */
 int weft__context_usable(void);
 
-/* How many fork() calls lie between the start of the program and this process. Written by the only
- * thread of a child. */
+/* How many fork() calls lie between the start of the program and this process. Written in the child
+ * of a fork, where there is one thread. */
 extern unsigned weft__forks;
 
 static inline unsigned weft__fork_generation(void)
 {
         return weft__forks;
+}
+
+/* What the program gave the library to call has returned on a stack that the library's threads, or
+ * its promises to others, end below. If this is the child of a fork made in there, there are none
+ * of them: it ends here. */
+static inline void weft__end_if_forked(unsigned generation, int result)
+{
+        if (__builtin_expect(generation != weft__fork_generation(), 0))
+                _exit(result < 0);
 }
 
 #endif

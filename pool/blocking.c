@@ -78,7 +78,9 @@ static void *serve(void *unused)
         while ((r = next_request())) {
                 weft__frame own = weft__frame_exchange(r->frame);
                 weft__shield_exchange(r->shielded);
+                unsigned generation = weft__fork_generation();
                 r->result = r->fn(r->arg);
+                weft__end_if_forked(generation, r->result);
                 weft__shield_exchange(false);
                 r->frame = weft__frame_exchange(own);
                 weft__wake(r->waiter, WEFT__DONE); /* the request may be gone from here on */

@@ -132,7 +132,10 @@ static void end_unrun(weft_task *task)
         weft__count(&counts->started, shared);
         if (!waited)
                 weft__room_freed(pool);
-        weft__task_tell(task, weft__task_run(task, -ECANCELED));
+        unsigned generation = weft__fork_generation();
+        int result = weft__task_run(task, -ECANCELED);
+        weft__end_if_forked(generation, 0); /* others would be called off, which are the parent's */
+        weft__task_tell(task, result);
         if (waited)
                 weft_task_unref(task);
         counts =

@@ -28,11 +28,18 @@ struct side {
 struct weft_channel {
         weft__lock lock;
         bool closed;
+        unsigned generation; /* weft__fork_generation() when it was made */
         size_t item_size, capacity;
         size_t first, count; /* of the items in the ring */
         struct side senders, receivers;
         char ring[];
 };
+
+/* In the child of a fork an item of the parent's may be half written, and who waits is not there. */
+static bool ours(const weft_channel *c)
+{
+        return c->generation == weft__fork_generation();
+}
 
 static void side_add(struct side *side, struct party *p)
 {
@@ -114,7 +121,9 @@ int weft_channel_create(weft_channel **ret, size_t item_size, size_t capacity)
         weft_channel *c = weft__alloc(bytes);
         if (!c)
                 return -ENOMEM;
-        *c = (weft_channel){.item_size = item_size, .capacity = capacity};
+        *c = (weft_channel){
+            .generation = weft__fork_generation(), .item_size = item_size, .capacity = capacity};
+        weft__lock_init(&c->lock);
         *ret = c;
         return 0;
 }
@@ -132,6 +141,8 @@ int weft_channel_send(weft_channel *c, const void *item, int64_t deadline)
         int r = 0;
         if (!c || (!item && c->item_size))
                 return -EINVAL;
+        if (!ours(c))
+                return -EOWNERDEAD;
         weft__waiter own, *w = weft__wait_begin(&own, false);
         weft__lock_take(&c->lock);
         if (c->closed) {
@@ -154,6 +165,8 @@ int weft_channel_receive(weft_channel *c, void *ret_item, int64_t deadline)
         int r = 0;
         if (!c || (!ret_item && c->item_size))
                 return -EINVAL;
+        if (!ours(c))
+                return -EOWNERDEAD;
         weft__waiter own, *w = weft__wait_begin(&own, false);
         weft__lock_take(&c->lock);
         if (c->count) {
@@ -186,6 +199,8 @@ int weft_channel_close(weft_channel *c)
 {
         if (!c)
                 return -EINVAL;
+        if (!ours(c))
+                return -EOWNERDEAD;
         weft__lock_take(&c->lock);
         int r = c->closed ? -EALREADY : 0;
         c->closed = true;

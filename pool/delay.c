@@ -254,6 +254,8 @@ bool weft__delay_again(weft__worker *w, weft_task *task, weft_context *again, in
                 return true;
         if (*result >= 0)
                 *result = -ECANCELED;
-        weft_context_unref(again);
+        unsigned generation = weft__fork_generation();
+        weft_context_unref(again); /* which may run release functions */
+        weft__end_if_forked(generation, 0);
         return false;
 }

@@ -317,7 +317,7 @@ int weft_close(int fd)
                 serve(*link, 0, -EBADF);
                 watch_free(link);
         }
-        if (close(fd) < 0)
+        if (close(fd) < 0 && errno != EINTR) /* then it is closed all the same */
                 r = -errno;
         weft__lock_give(&fds.lock);
         pthread_setcancelstate(cancels, NULL);

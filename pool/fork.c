@@ -137,7 +137,10 @@ static int join_task(const weft_job *job)
                         return call_in_frame(job);
                 weft__count(&w->counts.started, false);
                 weft__room_freed(w->pool);
+                unsigned generation = weft__fork_generation();
                 r = call_in_frame(job);
+                if (generation != weft__fork_generation())
+                        return r; /* the job has forked: as above */
                 weft__task_tell(task, r);
                 weft__count(&weft__worker_self()->counts.run, false);
         } else if (task->born == weft__fork_generation()) {

@@ -28,6 +28,7 @@ int weft_group_init_until(weft_group *group, weft_pool *pool, weft_group_until u
                 return -ENOMEM;
         *inside(group) =
             (struct weft__group){.pool = pool, .generation = pool->generation, .until = until};
+        weft__lock_init(&inside(group)->lock);
         return 0;
 }
 
@@ -148,21 +149,25 @@ int weft_group_cancel(weft_group *public_group)
 
 /* ---- spawning ---- */
 
+/* In the child of a fork the pool may have been destroyed there. */
+static int spawn(struct weft__group *group, const struct weft__closure *closure)
+{
+        if (group->generation != weft__fork_generation())
+                return -EOWNERDEAD;
+        return weft__submit(group->pool, closure, group, NULL);
+}
+
 int weft_group_spawn(weft_group *group, weft_fn *fn, void *arg)
 {
         const struct weft__closure closure = {.fn = fn, .arg = arg};
-        if (!group)
-                return -EINVAL;
-        return weft__submit(inside(group)->pool, &closure, inside(group), NULL);
+        return group ? spawn(inside(group), &closure) : -EINVAL;
 }
 
 int weft_group_spawn_into(weft_group *group, int *ret_result, weft_fn *fn, void *arg)
 {
         const struct weft__closure closure = {
             .fn = fn, .arg = arg, .flags = WEFT__RESULT, .ret_result = ret_result};
-        if (!group || !ret_result)
-                return -EINVAL;
-        return weft__submit(inside(group)->pool, &closure, inside(group), NULL);
+        return group && ret_result ? spawn(inside(group), &closure) : -EINVAL;
 }
 
 int weft_group_spawn_closure(weft_group *group, weft_fn *fn, const void *args, size_t size,
@@ -170,9 +175,7 @@ int weft_group_spawn_closure(weft_group *group, weft_fn *fn, const void *args, s
 {
         const struct weft__closure closure = {
             .fn = fn, .args = args, .size = size, .copies = true, .drop = drop};
-        if (!group)
-                return -EINVAL;
-        return weft__submit(inside(group)->pool, &closure, inside(group), NULL);
+        return group ? spawn(inside(group), &closure) : -EINVAL;
 }
 
 /* ---- waiting ---- */

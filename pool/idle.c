@@ -292,7 +292,9 @@ static void get_up(weft__worker *w)
 void weft__idle_sleep(weft__worker *w, int64_t deadline)
 {
         weft_pool *pool = w->pool;
-        weft__context_settle();
+        unsigned generation = weft__fork_generation();
+        weft__context_settle(); /* which may run release functions */
+        weft__end_if_forked(generation, 0);
         weft__pool_check_drained(pool);
 
         /* relaxed: ordered by the fence below */

@@ -15,18 +15,34 @@ enum { SPINS = 0 }; /* so that sleeping is what is explored */
 enum { SPINS = 64 };
 #endif
 
-void weft__lock_take_slowly(weft__lock *lock)
+/* Take one that was last written by another process, whoever held it there. */
+static bool inherit(weft__lock *lock)
 {
+        /* relaxed: only a hint whether to try */
+        unsigned word = atomic_load_explicit(&lock->word, memory_order_relaxed);
+        while (word >> WEFT__LOCK_BITS != weft__fork_generation())
+                if (weft__lock_hold(lock, &word))
+                        return true;
+        return false;
+}
+
+bool weft__lock_take_slowly(weft__lock *lock)
+{
+        const unsigned is_free = weft__lock_word(WEFT__FREE);
+        const unsigned slept_for = weft__lock_word(WEFT__SLEPT_FOR);
+        if (inherit(lock))
+                return true;
         for (int i = 0; i < SPINS; i++) {
                 weft__cpu_pause();
                 /* relaxed: only a hint whether to try */
-                if (!atomic_load_explicit(&lock->word, memory_order_relaxed) &&
+                if (atomic_load_explicit(&lock->word, memory_order_relaxed) == is_free &&
                     weft__lock_try(lock))
-                        return;
+                        return false;
         }
-        /* -> L1; from here on it is held as 2, since others may sleep beside us */
-        while (atomic_exchange_explicit(&lock->word, 2, memory_order_acquire) != 0)
-                weft__futex_wait(&lock->word, 2, WEFT_FOREVER);
+        /* -> L1; from here on others may sleep beside us */
+        while (atomic_exchange_explicit(&lock->word, slept_for, memory_order_acquire) != is_free)
+                weft__futex_wait(&lock->word, slept_for, WEFT_FOREVER);
+        return false;
 }
 
 void weft__lock_wake(weft__lock *lock)

@@ -75,7 +75,7 @@ static __attribute__((noinline)) void split(const struct range *r)
         weft_fork(&job, work_off, &upper);
         weft__fork_asked(); /* it is meant for somebody who has nothing to do */
         work_off(&lower);
-        weft_join(&job);
+        note(loop, weft_join(&job)); /* an error: a worker had it when this process was forked */
         if (loop->size && !error_of(loop))
                 loop->combine(r->partial, partial, loop->arg);
 }

@@ -190,7 +190,9 @@ static void run_here(weft_pool *pool, weft_task *task)
                 weft__task_lent(caller);
                 bool shielded = weft__shield_exchange(false);
                 int unrun = weft__deadline_missed(task) ? -ETIMEDOUT : 0;
+                unsigned generation = weft__fork_generation();
                 int result = weft__task_run(task, unrun);
+                weft__end_if_forked(generation, result);
                 weft__shield_exchange(shielded);
                 task = weft__task_exchange(caller);
                 weft__task_end(task, result);

@@ -6,12 +6,21 @@
  * lock, so that nobody can come in between. A waiter that left for another reason cannot be woken
  * (weft__wake fails), and the next one is served instead.
  *
+ * After a fork: those who wait in the parent are in no list of the child's. A mutex says in which
+ * process it was taken.
+ *
  * Pairings
  *  M1  unlock: the mutex's word (release) -> lock (acquire): what the holder did
  */
 #include <weft/sync.h>
 
 #include "wait.h"
+
+static void take(weft__lock *lock, weft__waitlist *list)
+{
+        if (weft__lock_take(lock))
+                *list = (weft__waitlist){NULL, NULL}; /* they are in the parent */
+}
 
 /* Give up the lock, having found what was asked for, or wait in the list for it. */
 static int found_or_wait(bool found, weft__lock *lock, weft__waitlist *list, weft__waiter *w,
@@ -24,23 +33,39 @@ static int found_or_wait(bool found, weft__lock *lock, weft__waitlist *list, wef
 
 /* ---- mutex: free or held by one word, without the lock, while nobody waits ---- */
 
-enum { FREE = 0, HELD = 1, WAITED_FOR = 2 };
+enum { FREE = 0, HELD = 1, WAITED_FOR = 2, STATE_BITS = 2 };
 
 struct mutex {
-        atomic_uint
-            word; /* WAITED_FOR is written under the lock: HELD, and the list may have some */
+        atomic_uint word; /* FREE, or a state and above it the number of forks before. WAITED_FOR is
+                             written under the lock: HELD, and the list may have some */
         weft__lock lock;
         weft__waitlist waiters;
 } __attribute__((may_alias));
 
 _Static_assert(sizeof(struct mutex) <= sizeof(weft_mutex), "weft_mutex is too small");
 
+static unsigned word_of(unsigned state)
+{
+        return state == FREE ? FREE : weft__fork_generation() << STATE_BITS | state;
+}
+
 static bool change(struct mutex *m, unsigned from, unsigned to)
 {
+        from = word_of(from);
+        to = word_of(to);
         /* -> M1 and M1 ->: one function for both directions; relaxed on failure: nothing was taken
          * */
         return atomic_compare_exchange_strong_explicit(&m->word, &from, to, memory_order_acq_rel,
                                                        memory_order_relaxed);
+}
+
+/* Whether it is held, but was taken in a process that this one was forked from. Once it is not it
+ * never will be. */
+static bool held_before_fork(struct mutex *m, unsigned *ret_word)
+{
+        /* relaxed: only one who gives it up goes on from it, by an exchange */
+        *ret_word = atomic_load_explicit(&m->word, memory_order_relaxed);
+        return *ret_word != FREE && *ret_word >> STATE_BITS != weft__fork_generation();
 }
 
 void weft_mutex_init(weft_mutex *mutex)
@@ -50,20 +75,27 @@ void weft_mutex_init(weft_mutex *mutex)
 
 int weft_mutex_trylock(weft_mutex *mutex)
 {
-        if (!mutex)
+        struct mutex *m = (struct mutex *)mutex;
+        unsigned word;
+        if (!m)
                 return -EINVAL;
-        return change((struct mutex *)mutex, FREE, HELD) ? 0 : -EAGAIN;
+        if (change(m, FREE, HELD))
+                return 0;
+        return held_before_fork(m, &word) ? -EOWNERDEAD : -EAGAIN;
 }
 
 int weft_mutex_lock(weft_mutex *mutex, int64_t deadline)
 {
         struct mutex *m = (struct mutex *)mutex;
+        unsigned word;
         if (!m)
                 return -EINVAL;
         if (change(m, FREE, HELD))
                 return 0;
+        if (held_before_fork(m, &word))
+                return -EOWNERDEAD;
         weft__waiter own, *w = weft__wait_begin(&own, false);
-        weft__lock_take(&m->lock);
+        take(&m->lock, &m->waiters);
         bool got = false;
         while (!got && !change(m, HELD, WAITED_FOR) && !change(m, WAITED_FOR, WAITED_FOR))
                 got = change(m, FREE, HELD);
@@ -73,11 +105,17 @@ int weft_mutex_lock(weft_mutex *mutex, int64_t deadline)
 int weft_mutex_unlock(weft_mutex *mutex)
 {
         struct mutex *m = (struct mutex *)mutex;
+        unsigned word;
         if (!m)
                 return -EINVAL;
         if (change(m, HELD, FREE))
                 return 0;
-        weft__lock_take(&m->lock);
+        /* -> M1 and M1 ->, or in vain; relaxed on failure: looked at again below */
+        if (held_before_fork(m, &word) &&
+            atomic_compare_exchange_strong_explicit(&m->word, &word, FREE, memory_order_acq_rel,
+                                                    memory_order_relaxed)) /* relaxed: same */
+                return 0;
+        take(&m->lock, &m->waiters);
         int r = 0;
         /* WAITED_FOR stays for the one who gets it; that one's unlock comes here again. */
         if (!weft__waitlist_wake_one(&m->waiters) && !change(m, WAITED_FOR, FREE))
@@ -107,7 +145,7 @@ int weft_semaphore_wait(weft_semaphore *semaphore, int64_t deadline)
         if (!s)
                 return -EINVAL;
         weft__waiter own, *w = weft__wait_begin(&own, false);
-        weft__lock_take(&s->lock);
+        take(&s->lock, &s->waiters);
         bool free_unit = s->units > 0;
         if (free_unit)
                 s->units--;
@@ -120,7 +158,7 @@ int weft_semaphore_post(weft_semaphore *semaphore)
         int r = 0;
         if (!s)
                 return -EINVAL;
-        weft__lock_take(&s->lock);
+        take(&s->lock, &s->waiters);
         if (s->units == UINT64_MAX)
                 r = -EAGAIN;
         else if (!weft__waitlist_wake_one(&s->waiters))
@@ -149,7 +187,7 @@ int weft_event_set(weft_event *event)
         struct event *e = (struct event *)event;
         if (!e)
                 return -EINVAL;
-        weft__lock_take(&e->lock);
+        take(&e->lock, &e->waiters);
         e->set = true;
         weft__waitlist_wake_all(&e->waiters);
         weft__lock_give(&e->lock);
@@ -161,7 +199,7 @@ int weft_event_reset(weft_event *event)
         struct event *e = (struct event *)event;
         if (!e)
                 return -EINVAL;
-        weft__lock_take(&e->lock);
+        take(&e->lock, &e->waiters);
         e->set = false;
         weft__lock_give(&e->lock);
         return 0;
@@ -173,6 +211,6 @@ int weft_event_wait(weft_event *event, int64_t deadline)
         if (!e)
                 return -EINVAL;
         weft__waiter own, *w = weft__wait_begin(&own, false);
-        weft__lock_take(&e->lock);
+        take(&e->lock, &e->waiters);
         return found_or_wait(e->set, &e->lock, &e->waiters, w, deadline);
 }

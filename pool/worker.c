@@ -36,11 +36,17 @@ enum {
 
 static _Thread_local weft__worker *self;
 
+static _Thread_local weft_task *task_outside;
+
 /* In the child of a fork no thread is a worker, the one of the task that forked no more than any
- * other: its waits block, and must not run what is queued on a stack of its own. */
+ * other: its waits block, and must not run what is queued on a stack of its own. What it does is
+ * shielded as before. */
 static void after_fork(void)
 {
+        bool shielded = weft__shielded();
         self = NULL;
+        task_outside = NULL;
+        weft__shield_exchange(shielded);
 }
 
 __attribute__((constructor(103))) static void init(void)
@@ -57,8 +63,7 @@ __attribute__((noinline)) weft__worker *weft__worker_self(void)
  * that its submitter runs. */
 static __attribute__((noinline)) weft_task **task_place(void)
 {
-        static _Thread_local weft_task *outside;
-        return self && self->fiber ? &self->fiber->task : &outside;
+        return self && self->fiber ? &self->fiber->task : &task_outside;
 }
 
 weft_task *weft__task_self(void)
@@ -222,9 +227,9 @@ static inline int call(weft__fiber *fiber, weft_task *task, int unrun)
 {
         fiber->task = task;
         fiber->shielded = false;
+        unsigned generation = weft__fork_generation();
         int result = weft__task_run(task, unrun);
-        if (weft__worker_self() != fiber->home)
-                _exit(result < 0); /* the task has forked, and this is the child */
+        weft__end_if_forked(generation, result);
         return result;
 }
 
@@ -436,9 +441,11 @@ static void run_hook(weft__worker *w, void (*hook)(unsigned worker, void *hook_a
 {
         if (!hook)
                 return;
+        unsigned generation = weft__fork_generation();
         weft__frame earlier = weft__frame_enter(NULL);
         hook(w->index, w->pool->hook_arg);
         weft__frame_leave(earlier);
+        weft__end_if_forked(generation, 0);
 }
 
 bool weft__worker_threads_hold(weft_pool *pool)

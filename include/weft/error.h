@@ -42,7 +42,8 @@
         X(ECANCELED, "cancelled")                                                                  \
         X(ETIMEDOUT, "the deadline passed")                                                        \
         X(ESHUTDOWN, "the pool is shutting down, or the thread is exiting")                        \
-        X(EOWNERDEAD, "the pool's threads did not survive fork(): make a new pool in the child")
+        X(EOWNERDEAD, "it belongs to a process that this one was forked from: make a new one "     \
+                      "here")
 
 WEFT_BEGIN_DECLS
 

@@ -77,7 +77,8 @@ WEFT_API int weft_join(weft_job *job);
  *
  *   name                                  the job: storage as weft_job
  *   void name_fork(name *, types...)      as weft_fork()
- *   result name_join(name *)              as weft_join(), but that misuse aborts the process
+ *   result name_join(name *)              as weft_join(), but that it ends the process, by abort(),
+ *                                         where that returns an error of its own
  *
  * The compiler sees which function is called where nobody has taken the job: it checks the types,
  * and may inline the call. About half of what the other form costs. The declaration of fn must come
@@ -119,7 +120,8 @@ WEFT_API int weft_join(weft_job *job);
  * result) of a body; after that no further ranges are begun, and those not begun are left out. In a
  * task of the pool (NULL: this one) the caller takes part; elsewhere it waits. Bodies run in frames
  * that start from the caller's context. -EINVAL: body is NULL, or begin > end; else as weft_spawn()
- * and weft_await(). Parks or blocks. Since 0.1. */
+ * and weft_await(); -EOWNERDEAD also: a body has forked this process from one in which others had
+ * some of the ranges. Parks or blocks. Since 0.1. */
 WEFT_API int weft_parallel_for(weft_pool *pool, size_t begin, size_t end, size_t grain,
                                int (*body)(size_t from, size_t to, void *arg), void *arg);
 

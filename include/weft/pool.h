@@ -33,11 +33,14 @@
  * one from outside have its turn every 61st time (fork.h). What a task does without a call of the
  * library is not counted.
  *
- * fork(): no worker exists in the child. There, submits to the parent's pools and waits for their
- * tasks give -EOWNERDEAD, weft_pool_destroy() frees what it can, and weft_pool_default() is a new
- * pool. If a task forks, it is no task in the child: its thread is one outside pools, and if the
- * task's function returns there the child ends, as by _exit(), with 0, or 1 if the result is an
- * error.
+ * fork(): no worker exists in the child, whatever the parent's threads were in the middle of. There,
+ * submits to the parent's pools, spawns into their groups and waits for their tasks give
+ * -EOWNERDEAD, weft_pool_destroy() frees what it can, and weft_pool_default() is a new pool. If a
+ * task forks, it is no task in the child: its thread is one outside pools. If the task's function
+ * returns there the child ends, as by _exit(), with 0, or 1 if the result is an error; and so it
+ * does when anything else returns that the library has called on behalf of its threads or tasks: a
+ * destructor, a hook, a release function, a function of weft_blocking(), a task that its submitter
+ * runs. (docs/borders.md has all of it.)
  *
  * What a task must not do: end its thread (pthread_exit, pthread_cancel of a worker, or of a thread
  * that runs a task for WEFT_CALLER) or longjmp out of its own function: undefined.

@@ -39,7 +39,7 @@ WEFT_API int weft_sleep_until(int64_t deadline);
 WEFT_API int weft_wait_fd(int fd, short events, int64_t deadline);
 
 /* weft_close - close(2) for a descriptor that tasks may be waiting for: they return with -EBADF. 0
- * or -errno as of close(2). A thread outside pools that waits for it is in poll(2), which no close
+ * or -errno as of close(2), but for EINTR: it is closed then. A thread outside pools that waits for it is in poll(2), which no close
  * ends: it waits on to its deadline. Any thread. Since 0.1. */
 WEFT_API int weft_close(int fd);
 

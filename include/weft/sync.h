@@ -10,6 +10,7 @@
  *   -ECANCELED  the task that calls has been cancelled
  *   -ENOMEM     no stack could be had for its worker to go on with
  *   -EINVAL     an argument is NULL or out of range
+ *   -EOWNERDEAD in the child of a fork: the parent's channel, or a mutex that was held at the fork
  *
  * What is free at once is taken without waiting, by a task that has been cancelled too.
  *
@@ -17,6 +18,12 @@
  * copied, and need no end: their storage may go when nobody uses or waits for them. (A wait that
  * has been ended by somebody's set or post returns when that one is done with the object, so that
  * an event may lie on the stack of the one who waits.) None of this is async-signal-safe.
+ *
+ * fork(): in the child nobody waits, and mutexes, semaphores and events are as they were: free or
+ * held, so many units, set or not. Who holds a mutex cannot be told there, the parent's thread that
+ * is gone or the one that has forked: to take it gives -EOWNERDEAD until it has been unlocked, by
+ * whoever knows, or made anew. A channel is the parent's for good, since an item may have been half
+ * written: it can be destroyed.
  */
 #ifndef WEFT_SYNC_H
 #define WEFT_SYNC_H
@@ -52,8 +59,8 @@ WEFT_API void weft_mutex_init(weft_mutex *mutex);
  * oneself, until the deadline. Parks or blocks. Since 0.1. */
 WEFT_API int weft_mutex_lock(weft_mutex *mutex, int64_t deadline);
 
-/* weft_mutex_trylock - take it if it is free. 0; -EAGAIN: it is held; -EINVAL. Never waits.
- * Since 0.1. */
+/* weft_mutex_trylock - take it if it is free. 0; -EAGAIN: it is held; -EOWNERDEAD; -EINVAL. Never
+ * waits. Since 0.1. */
 WEFT_API int weft_mutex_trylock(weft_mutex *mutex);
 
 /* weft_mutex_unlock - give it up. 0; -EPERM: nobody held it; -EINVAL. Any task or thread may, but
@@ -118,7 +125,7 @@ WEFT_API int weft_channel_send(weft_channel *channel, const void *item, int64_t 
 WEFT_API int weft_channel_receive(weft_channel *channel, void *ret_item, int64_t deadline);
 
 /* weft_channel_close - no more items: senders get -EPIPE, those that wait too; receivers get what
- * is left. 0; -EALREADY: it is closed already; -EINVAL. Since 0.1. */
+ * is left. 0; -EALREADY: it is closed already; -EOWNERDEAD; -EINVAL. Since 0.1. */
 WEFT_API int weft_channel_close(weft_channel *channel);
 
 /* weft_channel_destroy - free it and the items in it, which nobody uses any more; returns NULL.
