@@ -79,7 +79,9 @@ static void *serve(void *unused)
                 weft__frame own = weft__frame_exchange(r->frame);
                 weft__shield_exchange(r->shielded);
                 unsigned generation = weft__fork_generation();
+                WEFT__MUST_RETURN(returned);
                 r->result = r->fn(r->arg);
+                returned = true;
                 weft__end_if_forked(generation, r->result);
                 weft__shield_exchange(false);
                 r->frame = weft__frame_exchange(own);

@@ -13,7 +13,9 @@
 #include "task.h"
 
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <weft/suspend.h>
 
@@ -130,9 +132,20 @@ weft_task *weft__task_unload(weft_task *task, weft_task *copy)
         return copy;
 }
 
+void weft__not_returned(void)
+{
+        static const char text[] =
+            "weft: a task, or another function that weft calls, was left by pthread_exit(), by the "
+            "cancellation of its thread or by an exception (see weft/pool.h)\n";
+        ssize_t ignored = write(STDERR_FILENO, text, sizeof(text) - 1);
+        (void)ignored;
+        abort();
+}
+
 int weft__task_run(weft_task *task, int unrun)
 {
         WEFT__FRAME(task->context);
+        WEFT__MUST_RETURN(returned);
         uintptr_t forked =
             weft__calls_newest(); /* by a task on top of which it runs: WEFT_CALLER */
         int r = unrun < 0 ? unrun : task->fn(task->arg);
@@ -140,6 +153,7 @@ int weft__task_run(weft_task *task, int unrun)
                 weft__calls_left();
         if (task->drop)
                 task->drop(task->arg);
+        returned = true;
         return r;
 }
 

@@ -142,6 +142,17 @@ static inline void weft__task_begin(weft_task *task, weft_pool *pool, weft_fn *f
  * frame of its own from its context; the result. The caller has claimed it. */
 int weft__task_run(weft_task *task, int unrun);
 
+/* What the library calls on a thread that others count on must return. A variable to be made true
+ * when it has: where the stack is unwound before, the process ends with a message. It costs nothing
+ * on the way. Private: what it calls then. */
+#define WEFT__MUST_RETURN(returned) __attribute__((cleanup(weft__returned))) bool returned = false
+void weft__not_returned(void) __attribute__((noreturn));
+static inline void weft__returned(const bool *returned)
+{
+        if (!*returned)
+                weft__not_returned();
+}
+
 /* Claim a queued task: false if somebody has already. */
 bool weft__task_claim(weft_task *task);
 

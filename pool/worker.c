@@ -443,7 +443,9 @@ static void run_hook(weft__worker *w, void (*hook)(unsigned worker, void *hook_a
                 return;
         unsigned generation = weft__fork_generation();
         weft__frame earlier = weft__frame_enter(NULL);
+        WEFT__MUST_RETURN(returned);
         hook(w->index, w->pool->hook_arg);
+        returned = true;
         weft__frame_leave(earlier);
         weft__end_if_forked(generation, 0);
 }

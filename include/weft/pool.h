@@ -42,8 +42,11 @@
  * destructor, a hook, a release function, a function of weft_blocking(), a task that its submitter
  * runs. (docs/borders.md has all of it.)
  *
- * What a task must not do: end its thread (pthread_exit, pthread_cancel of a worker, or of a thread
- * that runs a task for WEFT_CALLER) or longjmp out of its own function: undefined.
+ * A task returns. If it ends its thread instead (pthread_exit, a cancellation of the worker, or of a
+ * thread that runs a task for WEFT_CALLER, at a point of cancellation in the task) or an exception
+ * leaves it, the process ends with a message, by abort(); so it does for destructors, hooks and the
+ * functions of weft_blocking(). To longjmp() out of a task's own function is undefined; within it,
+ * over waits too, is fine.
  *
  * pthread_cancel() of another thread, one that calls the library: of all calls only weft_wait_fd()
  * is a point of cancellation. A thread that is cancelled in any other one, in a wait too, goes on

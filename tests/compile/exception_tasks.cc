@@ -5,11 +5,17 @@
  * for each task, whoever runs in between and wherever the task goes on. Exit 0, or the line of what
  * is not so on standard error and 1.
  */
+#include <atomic>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <string>
+
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <weft/weft.h>
 
@@ -135,8 +141,105 @@ static void run(unsigned workers, unsigned flags)
         weft_pool_destroy(pool);
 }
 
+/* B25 of docs/borders.md: none may leave what the library calls. */
+
+static int throws(void *)
+{
+        throw failure{"out of a task"};
+}
+
+static void throws_as_drop(void *)
+{
+        throw failure{"out of a destructor"};
+}
+
+static std::atomic<bool> begun;
+
+static int nothing(void *)
+{
+        return 0;
+}
+
+/* A task that blocks the one worker. */
+static int holds_up(void *)
+{
+        begun = true;
+        sleep(100);
+        return 0;
+}
+
+static void keep_busy(weft_pool *pool)
+{
+        CHECK(weft_submit(pool, holds_up, nullptr) == 0);
+        while (!begun)
+                usleep(100);
+}
+
+static void out_of_a_task(weft_pool *pool)
+{
+        CHECK(weft_submit(pool, throws, nullptr) == 0);
+        sleep(100);
+}
+
+static int throws_in_blocking(void *)
+{
+        return weft_blocking(throws, nullptr);
+}
+
+static void out_of_blocking(weft_pool *pool)
+{
+        CHECK(weft_submit(pool, throws_in_blocking, nullptr) == 0);
+        sleep(100);
+}
+
+/* These run on the thread of who calls, who would catch it. */
+static void out_of_a_callers_task(weft_pool *pool)
+{
+        keep_busy(pool);
+        CHECK(weft_submit(pool, nothing, nullptr) == 0);
+        CHECK(weft_submit(pool, throws, nullptr) == 0);
+}
+
+static void out_of_a_destructor(weft_pool *pool)
+{
+        weft_task *task;
+        keep_busy(pool);
+        CHECK(weft_spawn_closure(pool, &task, nothing, "", 1, throws_as_drop) == 0);
+        weft_task_cancel(task);
+}
+
+static void dies(void (*body)(weft_pool *pool))
+{
+        int status;
+        std::fflush(nullptr);
+        pid_t pid = fork();
+        if (pid == 0) {
+                weft_pool_options o = {};
+                weft_pool *pool;
+                struct rlimit none = {0, 0};
+                setrlimit(RLIMIT_CORE, &none);
+                o.size = sizeof(o);
+                o.workers = 1;
+                o.max_queued = 1;
+                o.when_full = WEFT_CALLER;
+                CHECK(freopen("/dev/null", "w", stderr));
+                CHECK(weft_pool_create(&pool, &o) == 0);
+                try {
+                        body(pool);
+                } catch (...) {
+                }
+                _exit(3);
+        }
+        CHECK(waitpid(pid, &status, 0) == pid);
+        CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
 int main()
 {
+        dies(out_of_a_task);
+        dies(out_of_blocking);
+        dies(out_of_a_callers_task);
+        dies(out_of_a_destructor);
         for (unsigned flags : {0u, static_cast<unsigned>(WEFT_MIGRATE)}) {
                 run(1, flags);
                 run(2, flags);
