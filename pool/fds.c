@@ -249,6 +249,8 @@ static int look(int fd, short events, int64_t deadline)
                 int n = ppoll(&p, 1, deadline == WEFT_FOREVER ? NULL : &t, NULL);
                 if (n > 0)
                         return p.revents & POLLNVAL ? -EBADF : p.revents;
+                if (n < 0 && errno == EINVAL)
+                        return -EMFILE; /* one descriptor is more than RLIMIT_NOFILE */
                 if (n < 0 && errno != EINTR)
                         return -errno;
                 if (n == 0 && weft_now() >= deadline)
