@@ -66,7 +66,7 @@
  *
  * Threads: every function may be called from any thread, in a task or not, and none blocks or
  * parks, but for the release functions that it may run. weft_get() and weft_lookup() are also
- * async-signal-safe; nothing else here is.
+ * async-signal-safe; nothing else here is. (docs/borders.md has all that are.)
  */
 #ifndef WEFT_CONTEXT_H
 #define WEFT_CONTEXT_H

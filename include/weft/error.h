@@ -50,12 +50,13 @@ WEFT_BEGIN_DECLS
 /* weft_strerror - what an error means, in a sentence.
  *
  * Takes the code with either sign; 0 is "success". A code that is not in the table gives the C
- * library's own message, or "unknown error". The string is static; any thread; never blocks.
- * Since 0.1. */
+ * library's own message, or "unknown error". The string is static; any thread; never blocks;
+ * async-signal-safe for the codes of the table. Since 0.1. */
 WEFT_API const char *weft_strerror(int error);
 
 /* weft_err_name - the name of an error: "ECANCELED" for -ECANCELED. NULL for a code that is not in
- * the table. Takes the code with either sign. Static; any thread; never blocks. Since 0.1. */
+ * the table. Takes the code with either sign. Static; any thread; never blocks; async-signal-safe.
+ * Since 0.1. */
 WEFT_API const char *weft_err_name(int error);
 
 WEFT_END_DECLS

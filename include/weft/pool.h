@@ -33,17 +33,17 @@
  * one from outside have its turn every 61st time (fork.h). What a task does without a call of the
  * library is not counted.
  *
- * fork(): no worker exists in the child, whatever the parent's threads were in the middle of. There,
+ * fork(): no worker exists in the child, whatever the parent's threads were in the middle of. So
  * submits to the parent's pools, spawns into their groups and waits for their tasks give
- * -EOWNERDEAD, weft_pool_destroy() frees what it can, and weft_pool_default() is a new pool. If a
- * task forks, it is no task in the child: its thread is one outside pools. If the task's function
+ * -EOWNERDEAD there, weft_pool_destroy() frees what it can, and weft_pool_default() is a new pool.
+ * If a task forks, it is no task in the child: its thread is one outside pools. If its function
  * returns there the child ends, as by _exit(), with 0, or 1 if the result is an error; and so it
  * does when anything else returns that the library has called on behalf of its threads or tasks: a
  * destructor, a hook, a release function, a function of weft_blocking(), a task that its submitter
  * runs. (docs/borders.md has all of it.)
  *
- * A task returns. If it ends its thread instead (pthread_exit, a cancellation of the worker, or of a
- * thread that runs a task for WEFT_CALLER, at a point of cancellation in the task) or an exception
+ * A task returns. If it ends its thread instead (pthread_exit, a cancellation of the worker, or of
+ * a thread that runs it for WEFT_CALLER, at a point of cancellation in the task) or an exception
  * leaves it, the process ends with a message, by abort(); so it does for destructors, hooks and the
  * functions of weft_blocking(). To longjmp() out of a task's own function is undefined; within it,
  * over waits too, is fine.
@@ -160,7 +160,8 @@ WEFT_API int weft_pool_create(weft_pool **ret, const weft_pool_options *options)
  * Any thread. Since 0.1. */
 WEFT_API weft_pool *weft_pool_default(void);
 
-/* weft_pool_current - the pool whose worker calls, or NULL on any other thread. Since 0.1. */
+/* weft_pool_current - the pool whose worker calls, or NULL on any other thread.
+ * Async-signal-safe. Since 0.1. */
 WEFT_API weft_pool *weft_pool_current(void);
 
 /* weft_pool_workers - how many workers it has. NULL as above; 0 if there is no pool. Since 0.1. */

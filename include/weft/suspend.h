@@ -10,8 +10,8 @@
 
 WEFT_BEGIN_DECLS
 
-/* weft_now - CLOCK_MONOTONIC in ns: what deadlines are compared with. Any thread; never blocks.
- * Since 0.1. */
+/* weft_now - CLOCK_MONOTONIC in ns: what deadlines are compared with. Any thread; never blocks;
+ * async-signal-safe. Since 0.1. */
 WEFT_API int64_t weft_now(void);
 
 /* weft_yield - let other tasks run first: this one goes to the end of its worker's line. On a
@@ -34,13 +34,13 @@ WEFT_API int weft_sleep_until(int64_t deadline);
  * or was closed by weft_close() meanwhile, or closed by other means and the number used for another
  * wait since (a close(2) alone is not noticed: the wait goes on to its deadline); -EINVAL: events
  * is empty or has others; -EMFILE, -ENFILE: no descriptor left for the process's one epoll
- * instance; -EAGAIN: no thread left to watch it, or a limit of the kernel's; -ENOMEM. Parks or
- * blocks. Since 0.1. */
+ * instance, or none allowed at all; -EAGAIN: no thread left to watch it, or a limit of the
+ * kernel's; -ENOMEM. Parks or blocks. Since 0.1. */
 WEFT_API int weft_wait_fd(int fd, short events, int64_t deadline);
 
 /* weft_close - close(2) for a descriptor that tasks may be waiting for: they return with -EBADF. 0
- * or -errno as of close(2), but for EINTR: it is closed then. A thread outside pools that waits for it is in poll(2), which no close
- * ends: it waits on to its deadline. Any thread. Since 0.1. */
+ * or -errno as of close(2), but for EINTR: it is closed then. A thread outside pools that waits for
+ * it is in poll(2), which no close ends: it waits on to its deadline. Any thread. Since 0.1. */
 WEFT_API int weft_close(int fd);
 
 /* weft_blocking - run fn(arg), which may block, on a thread that is none of the workers; its

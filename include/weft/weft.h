@@ -34,7 +34,7 @@
 WEFT_BEGIN_DECLS
 
 /* weft_version - the version of the library that is linked, as "major.minor.patch".
- * A static string; any thread; never blocks. Since 0.1. */
+ * A static string; any thread; never blocks; async-signal-safe. Since 0.1. */
 WEFT_API const char *weft_version(void);
 
 WEFT_END_DECLS

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Real limits of the system (B30 to B35 of docs/borders.md): of threads, by a control group and by
- * RLIMIT_NPROC; of the address space, descriptors and mappings; of CPU time. Each is reached while a
- * pool is at work: calls say so, the pool goes on, and when the limit is lifted all is as before.
+ * RLIMIT_NPROC; of the address space, descriptors and mappings; of CPU time. Each is reached while
+ * a pool is at work: calls say so, the pool goes on, and when the limit is lifted all is as before.
  * What the machine does not allow is skipped with the reason.
  */
 #include "pool_help.h"

@@ -92,7 +92,7 @@ static void interrupt_a_wait(const struct kind *kind, weft_pool *other, bool tim
         assert_checks();
 }
 
-Test(suspend_signals, no_wait_of_a_thread_is_ended_by_them, .timeout = 60)
+Test(suspend_signals, B11_no_wait_of_a_thread_is_ended_by_them, .timeout = 60)
 {
         weft_pool *other = begin(1);
         struct sigaction sa = {.sa_handler = on_signal}; /* without SA_RESTART */
@@ -161,7 +161,7 @@ static void profile(unsigned flags)
         cr_assert_gt(tasks_seen, 0);
 }
 
-Test(suspend_signals, a_profiler_sees_a_context_at_every_instant, .timeout = 60)
+Test(suspend_signals, B12_a_profiler_sees_a_context_at_every_instant, .timeout = 60)
 {
         profile(0);
 }
@@ -226,7 +226,7 @@ static void cancel_in_a_wait(const struct kind *kind, weft_pool *other)
         assert_checks();
 }
 
-Test(suspend_borders, C9_a_thread_that_is_cancelled_ends_its_wait_first, .timeout = 60)
+Test(suspend_borders, B23_a_thread_that_is_cancelled_ends_its_wait_first, .timeout = 60)
 {
         weft_pool *other = begin(1);
         for (size_t i = 0; i < KINDS; i++)
@@ -257,7 +257,7 @@ static void *end_pool(void *arg)
 }
 
 /* The one that joins the workers must not leave the others waiting for it. */
-Test(suspend_borders, C9_a_pool_ends_though_the_thread_that_ends_it_is_cancelled, .timeout = 60)
+Test(suspend_borders, B23_a_pool_ends_though_the_thread_that_ends_it_is_cancelled, .timeout = 60)
 {
         struct ends_pool e = {.pool = NULL};
         weft_pool_options o = {
@@ -299,7 +299,7 @@ static int waits_for_fd(void *fd)
         return weft_wait_fd(N(fd), POLLIN, WEFT_FOREVER);
 }
 
-Test(suspend_borders, C9_weft_close_and_pool_create_are_no_points_of_cancellation, .timeout = 60)
+Test(suspend_borders, B23_weft_close_and_pool_create_are_no_points_of_cancellation, .timeout = 60)
 {
         weft_pool *pool = begin(1);
         struct closes c = {.fd = eventfd(0, EFD_CLOEXEC), .closed = 1, .created = 1};
