@@ -10,6 +10,8 @@
  * it, or goes to sleep itself later, by the same steps.
  *
  * For the same reason one that goes to sleep need not look at the queues while somebody searches.
+ * And one that sees work then is a searcher again: there may be more of it, which publishers have
+ * left to it while it was counted as one.
  *
  * If nobody sleeps or searches all are busy, and come to the injector when they next take a task.
  * One whose task forks and joins meanwhile must be asked to look (press): by whoever puts something
@@ -269,8 +271,8 @@ static bool sees_work(weft__worker *w)
         return has_tasks(pool);
 }
 
-/* Leave the list of the sleeping, if nobody has taken us from it. */
-static void get_up(weft__worker *w)
+/* Leave the list of the sleeping, to search or not, if nobody has taken us from it. */
+static void get_up(weft__worker *w, bool searches)
 {
         weft_pool *pool = w->pool;
         weft__lock_take(&pool->idle.lock);
@@ -280,7 +282,10 @@ static void get_up(weft__worker *w)
                         link = &(*link)->next_asleep;
                 *link = w->next_asleep;
                 w->listed = false;
-                atomic_fetch_sub_explicit(&pool->idle.state, SLEEPING, memory_order_seq_cst);
+                w->searching = searches;
+                atomic_fetch_sub_explicit(&pool->idle.state,
+                                          (unsigned)SLEEPING - (searches ? SEARCHING : 0),
+                                          memory_order_seq_cst);
         }
         if (w->keeps)
                 keep_until(pool, INT64_MIN);
@@ -323,7 +328,7 @@ void weft__idle_sleep(weft__worker *w, int64_t deadline)
                 keep_until(pool, deadline);
         }
         if (sees_work(w)) {
-                get_up(w);
+                get_up(w, true);
                 sched_yield(); /* what we saw may belong to a thread that was interrupted */
                 return;
         }
@@ -335,5 +340,5 @@ void weft__idle_sleep(weft__worker *w, int64_t deadline)
         /* relaxed: read for the figures only */
         if (atomic_load_explicit(&w->parker, memory_order_relaxed) == WEFT__NOTIFIED)
                 weft__count(&w->woken, false);
-        get_up(w);
+        get_up(w, false);
 }

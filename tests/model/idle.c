@@ -49,7 +49,7 @@ static void make(unsigned workers, unsigned tasks)
 
 static void publish(void *i)
 {
-        weft__injector_put_task(&pool->injector, 0, &task[(intptr_t)i]);
+        weft__injector_put_task(&pool->injector, (unsigned)(intptr_t)i, &task[(intptr_t)i]);
         weft__idle_injected(pool);
 }
 
@@ -73,23 +73,35 @@ static void run(weft__worker *w, weft_task *t)
                 stop();
 }
 
-/* As a worker does: of what is in the injector all but the first go to the own deque, and others
- * are told. */
+static weft_task *steal(weft__worker *victim)
+{
+        weft__item item;
+        weft_task *t =
+            weft__deque_has_some(&victim->deque) ? weft__deque_steal(&victim->deque) : NULL;
+        if (!t && weft__tray_has_some(&victim->tray) && weft__tray_steal(&victim->tray, &item))
+                t = item.arg;
+        return t;
+}
+
+/* As a worker does: of what is in the injector all but the first go to the tray, and others are
+ * told. */
 static weft_task *find(weft__worker *w)
 {
-        weft__item batch[TASKS];
+        weft__item batch[WEFT__BATCH];
         weft_task *t = weft__deque_pop(&w->deque);
         if (t)
                 return t;
-        unsigned turn = 0, n = weft__injector_take(&pool->injector, &turn, batch, TASKS);
-        for (unsigned i = n; i > 1; i--)
-                model_check(weft__deque_push(&w->deque, batch[i - 1].arg));
-        if (n > 1)
+        if (weft__tray_take(&w->tray, &batch[0]))
+                return batch[0].arg;
+        unsigned turn = 0, n = weft__injector_take(&pool->injector, &turn, batch, WEFT__BATCH);
+        if (n > 1) {
+                weft__tray_fill(&w->tray, batch + 1, n - 1);
                 weft__idle_notify(pool);
+        }
         if (n)
                 return batch[0].arg;
         for (unsigned i = 0; w->searching && i < pool->workers; i++)
-                if (&pool->worker[i] != w && (t = weft__deque_steal(&pool->worker[i].deque)))
+                if (&pool->worker[i] != w && (t = steal(&pool->worker[i])))
                         return t;
         return NULL;
 }
@@ -245,13 +257,30 @@ static void works_and_waits(void *i)
         }
 }
 
+static void start_those_who_wait(void)
+{
+        model_start("worker 0", works_and_waits, (void *)0);
+        model_start("worker 1", works_and_waits, (void *)1);
+}
+
+/* They come from two lanes, so whoever takes the first leaves the second. */
 MODEL(idle_the_first_waits_for_the_second, .stale = 1)
 {
         make(2, 2);
-        model_start("worker 0", works_and_waits, (void *)0);
-        model_start("worker 1", works_and_waits, (void *)1);
+        start_those_who_wait();
         publish((void *)0);
         publish((void *)1);
+        end(2);
+}
+
+/* Both come from one lane, so whoever takes the first may have the second in its tray. */
+MODEL(idle_the_second_lies_in_a_tray, .stale = 1)
+{
+        make(2, 2);
+        weft__injector_put_task(&pool->injector, 0, &task[0]);
+        start_those_who_wait();
+        weft__injector_put_task(&pool->injector, 0, &task[1]);
+        weft__idle_injected(pool);
         end(2);
 }
 
