@@ -65,7 +65,7 @@ struct weft__worker {
         int64_t spin;        /* ns: for how long it searches before it sleeps */
         bool fiber_was_last; /* what the loop took last: a fiber that was ready, or a task */
         struct weft__handover *handover; /* what the loop is to take next; NULL: what it finds */
-        bool owes;           /* the next task is one from outside: the one before stepped aside */
+        bool owes; /* the next task is one from outside: the one before stepped aside */
 
         /* written by the owner only, read by any */
         struct weft__counts counts;
