@@ -35,7 +35,7 @@ struct weft_channel {
         char ring[];
 };
 
-/* In the child of a fork an item of the parent's may be half written, and who waits is not there. */
+/* In the child of a fork an item of the parent's may be half written, and nobody waits. */
 static bool ours(const weft_channel *c)
 {
         return c->generation == weft__fork_generation();
