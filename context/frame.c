@@ -45,10 +45,15 @@ void weft__context_settle(void)
 }
 
 /* The bank may hold a context with cells only while it is the current one. */
+static inline bool bank_is_due(const struct weft__thread *t)
+{
+        return t->here.bank.context && t->here.bank.context != t->here.context &&
+               t->here.bank.context->cells;
+}
+
 static void settle_unless_current(struct weft__thread *t)
 {
-        if (t->here.bank.context && t->here.bank.context != t->here.context &&
-            t->here.bank.context->cells)
+        if (bank_is_due(t))
                 weft__context_settle();
 }
 
@@ -438,16 +443,31 @@ static __attribute__((noinline)) bool frame_emptied(void)
         return false;
 }
 
-__attribute__((noinline)) void weft__frame_leave(weft__frame earlier)
+static __attribute__((noinline)) void leave_slowly(weft__frame earlier)
 {
         enum { ROUNDS = 8 };
         struct weft__thread *t = &weft__thread;
         bool releases = t->here.context && t->here.context->cells;
         frame_leave(t, earlier);
-        if (likely(!releases || earlier.context))
+        if (!releases || earlier.context)
                 return;
         for (int i = 0; i < ROUNDS && !frame_emptied(); i++)
                 ;
+}
+
+/* Of these three, what is not often so is left to others, so that the rest needs no stack. */
+__attribute__((noinline)) void weft__frame_leave(weft__frame earlier)
+{
+        struct weft__thread *t = &weft__thread;
+        weft_context *c = t->here.context;
+        if (unlikely((c && c->cells) || bank_is_due(t) || !(t->here.calls & WEFT__LINK_KNOWN))) {
+                leave_slowly(earlier);
+                return;
+        }
+        frame_show(t, earlier.context);
+        t->here.frame = earlier.id;
+        if (c)
+                weft__context_put(c, 1);
 }
 
 __attribute__((noinline)) weft__frame weft__frame_exchange(weft__frame next)
@@ -480,10 +500,8 @@ static inline void releases_back(struct weft__thread *t, const weft__aside *asid
         t->release_runs = true;
 }
 
-__attribute__((noinline)) void weft__frame_set_aside(weft__aside *ret)
+static inline void set_aside(struct weft__thread *t, weft__aside *ret)
 {
-        struct weft__thread *t = &weft__thread;
-        weft__frame_own(t);
         ret->frame = weft__frame_now(t);
         ret->calls = t->here.calls;
         ret->oldest = t->oldest;
@@ -491,8 +509,27 @@ __attribute__((noinline)) void weft__frame_set_aside(weft__aside *ret)
         t->here.frame = 0;
         t->here.calls = WEFT__LINK_BOTTOM;
         t->oldest = NULL;
+}
+
+static __attribute__((noinline)) void set_aside_slowly(weft__aside *ret)
+{
+        struct weft__thread *t = &weft__thread;
+        weft__frame_own(t);
+        set_aside(t, ret);
         releases_aside(t, ret);
         settle_unless_current(t);
+}
+
+__attribute__((noinline)) void weft__frame_set_aside(weft__aside *ret)
+{
+        struct weft__thread *t = &weft__thread;
+        if (unlikely(!(t->here.calls & WEFT__LINK_KNOWN) || t->release_runs ||
+                     (t->here.bank.context && t->here.bank.context->cells))) {
+                set_aside_slowly(ret);
+                return;
+        }
+        set_aside(t, ret);
+        ret->releases = false;
 }
 
 __attribute__((noinline)) void weft__frame_trade(weft__aside *ret, const weft__aside *next)
@@ -511,13 +548,25 @@ __attribute__((noinline)) void weft__frame_trade(weft__aside *ret, const weft__a
         settle_unless_current(t);
 }
 
+static __attribute__((noinline)) void take_up_slowly(const weft__aside *aside)
+{
+        struct weft__thread *t = &weft__thread;
+        frame_leave(t, aside->frame); /* of the loop: nothing is bound there, or released */
+        releases_back(t, aside);
+}
+
 __attribute__((noinline)) void weft__frame_take_up(const weft__aside *aside)
 {
         struct weft__thread *t = &weft__thread;
         t->here.calls = aside->calls;
         t->oldest = aside->oldest;
-        frame_leave(t, aside->frame); /* of the loop: nothing is bound there, or released */
-        releases_back(t, aside);
+        if (unlikely(t->here.context || aside->releases ||
+                     (t->here.bank.context && t->here.bank.context->cells))) {
+                take_up_slowly(aside);
+                return;
+        }
+        frame_show(t, aside->frame.context);
+        t->here.frame = aside->frame.id;
 }
 
 weft_context *weft_context_swap(weft_context *next)

@@ -75,15 +75,24 @@ static void slot_put(struct weft__ring *r, int64_t i, struct weft_task *task)
                               memory_order_relaxed); /* relaxed: above */
 }
 
-static struct weft__ring *grow(weft__deque *d, struct weft__ring *old, int64_t top, int64_t bottom)
+static void publish(weft__deque *d, struct weft__ring *r, int64_t bottom, struct weft_task *task)
+{
+        slot_put(r, bottom, task);
+        atomic_store_explicit(&d->bottom, bottom + 1, memory_order_release); /* D1 -> steal */
+}
+
+static __attribute__((noinline)) bool grow_and_push(weft__deque *d, struct weft__ring *old,
+                                                    int64_t top, int64_t bottom,
+                                                    struct weft_task *task)
 {
         struct weft__ring *r = ring_new(2 * (old->mask + 1), old);
         if (!r)
-                return NULL;
+                return false;
         for (int64_t i = top; i < bottom; i++)
                 slot_put(r, i, slot_get(old, i));
         atomic_store_explicit(&d->ring, r, memory_order_release); /* D3 -> steal */
-        return r;
+        publish(d, r, bottom, task);
+        return true;
 }
 
 bool weft__deque_push(weft__deque *d, struct weft_task *task)
@@ -94,27 +103,14 @@ bool weft__deque_push(weft__deque *d, struct weft_task *task)
             atomic_load_explicit(&d->ring, memory_order_relaxed); /* relaxed: same */
         /* acquire: the thief that moved top has read the slot that may now be written again */
         int64_t top = atomic_load_explicit(&d->top, memory_order_acquire);
-        if (bottom - top > r->mask) {
-                r = grow(d, r, top, bottom);
-                if (!r)
-                        return false;
-        }
-        slot_put(r, bottom, task);
-        atomic_store_explicit(&d->bottom, bottom + 1, memory_order_release); /* D1 -> steal */
+        if (__builtin_expect(bottom - top > r->mask, 0))
+                return grow_and_push(d, r, top, bottom, task);
+        publish(d, r, bottom, task);
         return true;
 }
 
-bool weft__deque_newest_is(weft__deque *d, const struct weft_task *task)
-{
-        /* relaxed: the owner is the only writer of both; of an empty one what the slot holds is not
-         * looked at */
-        int64_t bottom = atomic_load_explicit(&d->bottom, memory_order_relaxed);
-        struct weft__ring *r =
-            atomic_load_explicit(&d->ring, memory_order_relaxed); /* relaxed: same */
-        return weft__deque_has_some(d) && slot_get(r, bottom - 1) == task;
-}
-
-struct weft_task *weft__deque_pop(weft__deque *d)
+/* Of an empty deque what the slot holds is not looked at. */
+static inline struct weft_task *pop(weft__deque *d, const struct weft_task *wanted)
 {
         /* relaxed: the owner is the only writer of bottom and ring; an old top only looks like more
          * */
@@ -124,6 +120,9 @@ struct weft_task *weft__deque_pop(weft__deque *d)
                 return NULL;
         struct weft__ring *r =
             atomic_load_explicit(&d->ring, memory_order_relaxed); /* relaxed: same */
+        struct weft_task *task = slot_get(r, bottom); /* which nobody writes but the owner */
+        if (wanted && task != wanted)
+                return NULL;
 
         /* D1 -> steal: a thief may see this store and not that of the push before; the fence orders
          * it before the look at top, D2 <-> steal */
@@ -131,19 +130,25 @@ struct weft_task *weft__deque_pop(weft__deque *d)
         weft__fence();
         top = atomic_load_explicit(&d->top, memory_order_relaxed); /* relaxed: after D2's fence */
 
-        struct weft_task *task = NULL;
-        if (bottom - top >= 0) {
-                task = slot_get(r, bottom);
-                if (bottom != top)
-                        return task; /* thieves stop above it: D2 */
-                /* The last one: the owner takes it as a thief would. */
-                if (!atomic_compare_exchange_strong_explicit(
-                        &d->top, &top, top + 1, memory_order_seq_cst,
-                        memory_order_relaxed)) /* relaxed on failure: it is gone */
-                        task = NULL;
-        }
+        if (bottom - top > 0)
+                return task; /* thieves stop above it: D2 */
+        /* The last one, if it is there still: the owner takes it as a thief would. */
+        if (bottom - top < 0 || !atomic_compare_exchange_strong_explicit(
+                                    &d->top, &top, top + 1, memory_order_seq_cst,
+                                    memory_order_relaxed)) /* relaxed on failure: it is gone */
+                task = NULL;
         atomic_store_explicit(&d->bottom, bottom + 1, memory_order_release); /* D1 -> steal */
         return task;
+}
+
+struct weft_task *weft__deque_pop(weft__deque *d)
+{
+        return pop(d, NULL);
+}
+
+bool weft__deque_pop_if(weft__deque *d, const struct weft_task *newest)
+{
+        return pop(d, newest) != NULL;
 }
 
 struct weft_task *weft__deque_steal(weft__deque *d)

@@ -38,13 +38,11 @@ int weft__deque_init(weft__deque *d); /* 0 or -ENOMEM */
 void weft__deque_fini(weft__deque *d);
 bool weft__deque_push(weft__deque *d, struct weft_task *task);
 struct weft_task *weft__deque_pop(weft__deque *d);
+bool weft__deque_pop_if(weft__deque *d, const struct weft_task *newest); /* if it is that one */
 struct weft_task *weft__deque_steal(weft__deque *d);
 
 /* How many there are, for the owner; others may be taking some. */
 int64_t weft__deque_length(weft__deque *d);
-
-/* Whether pop would give this one, if no thief were quicker. By the owner. */
-bool weft__deque_newest_is(weft__deque *d, const struct weft_task *task);
 
 /* Whether a steal would be worth a try. Any thread; after a full fence, what was pushed before the
  * pusher's own full fence is seen. */

@@ -62,7 +62,7 @@ void weft__room_exceed(weft_pool *pool)
 
 /* One of: 0, there is room and it is taken; RUN_HERE, there is none, and it is taken for a moment
  * beyond the bound; -EAGAIN, there is none; an error of the wait for it. */
-static int room_take(weft_pool *pool, bool inside)
+static __attribute__((noinline)) int room_take(weft_pool *pool, bool inside)
 {
         for (;;) {
                 bool blocks = pool->when_full == WEFT_BLOCK && !inside;
@@ -103,7 +103,7 @@ void weft__room_freed(weft_pool *pool)
 /* ---- admission ---- */
 
 /* Take back a task that was counted in. */
-static void refuse(weft_pool *pool, weft__worker *self, bool room)
+static __attribute__((noinline)) void refuse(weft_pool *pool, weft__worker *self, bool room)
 {
         weft__count(&counts_of(pool, self)->refused, !self);
         if (room)
@@ -112,7 +112,7 @@ static void refuse(weft_pool *pool, weft__worker *self, bool room)
 }
 
 /* Count one task in, which has taken room or not: 0, or -ESHUTDOWN with nothing counted. */
-static int count_in(weft_pool *pool, weft__worker *self, bool room)
+static inline int count_in(weft_pool *pool, weft__worker *self, bool room)
 {
         weft__count(&counts_of(pool, self)->submitted, !self);
         if (!atomic_load_explicit(&pool->closed, memory_order_seq_cst)) /* S1 <-> shutdown */
@@ -122,16 +122,13 @@ static int count_in(weft_pool *pool, weft__worker *self, bool room)
 }
 
 /* Admit one task: 0, RUN_HERE, or an error with nothing counted. */
-static int admit(weft_pool *pool, weft__worker *self)
+static inline int admit(weft_pool *pool, weft__worker *self)
 {
-        int r = 0;
         if (pool->generation != weft__fork_generation())
                 return -EOWNERDEAD;
-        if (pool->max_queued) {
-                r = room_take(pool, self);
-                if (r < 0)
-                        return r;
-        }
+        int r = pool->max_queued ? room_take(pool, self) : 0;
+        if (r < 0)
+                return r;
         int counted = count_in(pool, self, true);
         return counted < 0 ? counted : r;
 }
@@ -177,7 +174,7 @@ void weft__enqueue_last(weft_pool *pool, weft_task *task)
 }
 
 /* The pool is full and its policy is that the submitter does the work. */
-static void run_here(weft_pool *pool, weft_task *task)
+static __attribute__((noinline)) void run_here(weft_pool *pool, weft_task *task)
 {
         bool shared;
         struct weft__counts *counts = weft__counts_self(pool, &shared);

@@ -171,16 +171,8 @@ static void run_callbacks(weft_pool *pool, weft_task *first)
                 weft__enqueue(pool, first);
 }
 
-/* What a task that others know of leaves: its result, its waiters, its callbacks. */
-static void announce(weft_task *task)
+static __attribute__((noinline)) void announce_to_all(weft_task *task)
 {
-        /* relaxed: the exchange looks again */
-        unsigned state = atomic_load_explicit(&task->state, memory_order_relaxed);
-        while (!(state & WEFT__ATTENDED))
-                if (atomic_compare_exchange_weak_explicit(
-                        &task->state, &state, state + 1, memory_order_release, /* T1 -> */
-                        memory_order_relaxed)) /* relaxed: looked at again */
-                        return;
         weft__lock_take(&task->lock);
         atomic_fetch_add_explicit(&task->state, 1, memory_order_release); /* T1 ->: ENDED */
         weft_task *callbacks = task->first_callback;
@@ -190,6 +182,19 @@ static void announce(weft_task *task)
                 weft__task_disowns(task);
         weft__lock_give(&task->lock);
         run_callbacks(task->pool, callbacks);
+}
+
+/* What a task that others know of leaves: its result, its waiters, its callbacks. */
+static inline void announce(weft_task *task)
+{
+        /* relaxed: the exchange looks again */
+        unsigned state = atomic_load_explicit(&task->state, memory_order_relaxed);
+        while (!(state & WEFT__ATTENDED))
+                if (atomic_compare_exchange_weak_explicit(
+                        &task->state, &state, state + 1, memory_order_release, /* T1 -> */
+                        memory_order_relaxed)) /* relaxed: looked at again */
+                        return;
+        announce_to_all(task);
 }
 
 static bool has_handle(const weft_task *task)
@@ -202,18 +207,22 @@ struct weft__group *weft__task_group(const weft_task *task)
         return has_handle(task) ? task->group : NULL;
 }
 
+static __attribute__((noinline)) void tell_group_too(weft_task *task, struct weft__group *group)
+{
+        if (weft__task_is(task, WEFT__RESULT))
+                *task->ret_result = task->result;
+        weft__group_ended(group, task->result);
+        announce(task);
+        weft__group_left(group, task);
+}
+
 void weft__task_tell(weft_task *task, int result)
 {
-        struct weft__group *group = task->group;
         task->result = result;
-        if (group) {
-                if (weft__task_is(task, WEFT__RESULT))
-                        *task->ret_result = result;
-                weft__group_ended(group, result);
-        }
-        announce(task);
-        if (group)
-                weft__group_left(group, task);
+        if (task->group)
+                tell_group_too(task, task->group);
+        else
+                announce(task);
 }
 
 void weft__task_end(weft_task *task, int result)

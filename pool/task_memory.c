@@ -92,11 +92,19 @@ static bool cache_enlist(void)
         return cache.enlisted;
 }
 
-/* ---- taking and giving ---- */
+/* ---- taking and giving: from and to the thread's own list, or else slowly ---- */
 
-weft_task *weft__task_memory_take(bool small)
+static weft_task *take_first(bool small)
 {
-        if (!cache.of[small].first && WEFT__CACHES && cache_enlist()) {
+        weft_task *task = cache.of[small].first;
+        cache.of[small].first = next_of(task);
+        cache.of[small].count--;
+        return task;
+}
+
+static __attribute__((noinline)) weft_task *take_slowly(bool small)
+{
+        if (WEFT__CACHES && cache_enlist()) {
                 weft__lock_take(&depot.lock);
                 if (depot.of[small].count) {
                         cache.of[small].first = depot.of[small].batch[--depot.of[small].count];
@@ -104,12 +112,13 @@ weft_task *weft__task_memory_take(bool small)
                 }
                 weft__lock_give(&depot.lock);
         }
-        weft_task *task = cache.of[small].first;
-        if (!task)
-                return weft__alloc_lines(size_of(small));
-        cache.of[small].first = next_of(task);
-        cache.of[small].count--;
-        return task;
+        return cache.of[small].first ? take_first(small) : weft__alloc_lines(size_of(small));
+}
+
+weft_task *weft__task_memory_take(bool small)
+{
+        return __builtin_expect(cache.of[small].first != NULL, 1) ? take_first(small)
+                                                                  : take_slowly(small);
 }
 
 /* Give a batch of this thread's free tasks to the depot, or to the system if that is full. */
@@ -131,14 +140,28 @@ static void cache_shed(bool small)
         free_list(batch, small);
 }
 
-void weft__task_memory_give(weft_task *task, bool small)
+static void give_first(weft_task *task, bool small)
+{
+        link_to(task, cache.of[small].first);
+        cache.of[small].first = task;
+        cache.of[small].count++;
+}
+
+static __attribute__((noinline)) void give_slowly(weft_task *task, bool small)
 {
         if (!WEFT__CACHES || !cache_enlist()) {
                 weft__free(task, size_of(small));
                 return;
         }
-        link_to(task, cache.of[small].first);
-        cache.of[small].first = task;
-        if (++cache.of[small].count >= 2 * CACHE_BATCH)
+        give_first(task, small);
+        if (cache.of[small].count >= 2 * CACHE_BATCH)
                 cache_shed(small);
+}
+
+void weft__task_memory_give(weft_task *task, bool small)
+{
+        if (__builtin_expect(cache.enlisted && cache.of[small].count < 2 * CACHE_BATCH - 1, 1))
+                give_first(task, small);
+        else
+                give_slowly(task, small);
 }

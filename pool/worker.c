@@ -304,7 +304,7 @@ static void run_handed_over(weft__worker *w)
         if (!fiber->handover)
                 return; /* it has let others go on, and its end has woken all that waited */
         fiber->handover = NULL;
-        weft__park_resume(w, handover->from);
+        weft__park_hand_back(w, handover->from);
 }
 
 /* Afterwards the fiber may be another worker's. */

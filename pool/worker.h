@@ -230,6 +230,9 @@ struct weft__handover {
  * reason why the wait has ended. WEFT__IDLE: it was not waited for. */
 enum weft__wake weft__park_hand_over(weft_task *to, int64_t deadline, bool shielded);
 
+/* It has ended without letting others go on: go back to the fiber that waits for it. */
+void weft__park_hand_back(weft__worker *w, weft__fiber *to);
+
 /* Let others have a turn before the task that runs; false if there was no stack to go on with. */
 bool weft__park_yield(weft__worker *w);
 
