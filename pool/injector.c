@@ -6,7 +6,7 @@
  *
  * Pairings
  *  J1  put: put (release) -> take: put (acquire): the items, and the blocks that they are in
- *  J2  take: spare (release exchange) -> put: spare (acquire exchange): the block is read no more
+ *  J2  take: spare (release) -> put: spare (acquire exchange): the blocks are read no more
  */
 #include "injector.h"
 
@@ -18,6 +18,10 @@ enum { SLOTS = 2 };
 enum { SLOTS = 85 }; /* so that a block is 2 KiB */
 #endif
 
+/* Spare blocks that a lane keeps, so that nothing is allocated while no more than 21,760 tasks wait
+ * in it; where errors are looked for, enough to use one again. */
+enum { KEPT = WEFT__CACHES ? 256 : 1 };
+
 struct weft__block {
         struct weft__block *next; /* written before anything is put into that one */
         weft__item slot[SLOTS];
@@ -28,34 +32,50 @@ void weft__injector_init(weft__injector *q)
         memset(q, 0, sizeof(*q));
 }
 
-static void block_free(struct weft__block *block)
+static void blocks_free(struct weft__block *first)
 {
-        if (block)
-                weft__free(block, sizeof(*block));
+        while (first) {
+                struct weft__block *next = first->next;
+                weft__free(first, sizeof(*first));
+                first = next;
+        }
 }
 
 void weft__injector_fini(weft__injector *q)
 {
         for (weft__lane *lane = q->lane; lane < q->lane + WEFT__LANES; lane++) {
-                while (lane->first) {
-                        struct weft__block *next = lane->first->next;
-                        block_free(lane->first);
-                        lane->first = next;
-                }
+                blocks_free(lane->first);
+                blocks_free(lane->reusable);
                 /* relaxed: nobody else uses it any more */
-                block_free(atomic_load_explicit(&lane->spare, memory_order_relaxed));
+                blocks_free(atomic_load_explicit(&lane->spare, memory_order_relaxed));
         }
 }
 
 /* ---- putting ---- */
+
+/* Under putting: a spare block, or NULL. */
+static struct weft__block *reuse(weft__lane *lane)
+{
+        if (!lane->reusable)
+                lane->reusable =
+                    atomic_exchange_explicit(&lane->spare, NULL, memory_order_acquire); /* -> J2 */
+        struct weft__block *block = lane->reusable;
+        if (block) {
+                lane->reusable = block->next;
+                /* relaxed, both: written under the lock only; for others an estimate */
+                unsigned reused = atomic_load_explicit(&lane->reused, memory_order_relaxed);
+                atomic_store_explicit(&lane->reused, reused + 1,
+                                      memory_order_relaxed); /* relaxed: as above */
+        }
+        return block;
+}
 
 /* Under putting: a block with room at the end of the lane; false when there is no memory. */
 static bool make_room(weft__lane *lane)
 {
         if (lane->last && lane->filled < SLOTS)
                 return true;
-        struct weft__block *block =
-            atomic_exchange_explicit(&lane->spare, NULL, memory_order_acquire); /* -> J2 */
+        struct weft__block *block = reuse(lane);
         if (!block)
                 block = weft__alloc(sizeof(*block));
         if (!block)
@@ -127,13 +147,32 @@ static uint64_t length(weft__lane *lane)
         return atomic_load_explicit(&lane->put, memory_order_acquire) - taken; /* -> J1 */
 }
 
+/* Under taking: a block is empty. Whoever puts takes all of the spare ones at once, so that a block
+ * is never seen to come back while it is pushed. */
+static void spare(weft__lane *lane, struct weft__block *empty)
+{
+        /* relaxed: an estimate */
+        if (lane->spared - atomic_load_explicit(&lane->reused, memory_order_relaxed) >= KEPT) {
+                weft__free(empty, sizeof(*empty));
+                return;
+        }
+        lane->spared++;
+        /* relaxed: only pushed under */
+        struct weft__block *first = atomic_load_explicit(&lane->spare, memory_order_relaxed);
+        do
+                empty->next = first;
+        while (!atomic_compare_exchange_weak_explicit(&lane->spare, &first, empty,
+                                                      memory_order_release,   /* J2 -> put */
+                                                      memory_order_relaxed)); /* relaxed: retry */
+}
+
 /* Under taking: the first block is empty, and there is an item after it. */
 static void next_block(weft__lane *lane)
 {
         struct weft__block *empty = lane->first;
         lane->first = empty->next;
         lane->emptied = 0;
-        block_free(atomic_exchange_explicit(&lane->spare, empty, memory_order_acq_rel)); /* J2 -> */
+        spare(lane, empty);
 }
 
 static unsigned take_from(weft__lane *lane, weft__item *ret_items, unsigned n)

@@ -17,6 +17,7 @@
  *
  * Invariants of a lane
  *   taken <= put                       an item is taken once, after it was put
+ *   spared - reused blocks are spare   in `spare` and `reusable`
  *   put - taken items lie in the blocks from `first` at `emptied` to `last` at `filled`
  */
 #ifndef WEFT_POOL_INJECTOR_H
@@ -45,11 +46,14 @@ typedef struct weft__lane {
         _Alignas(WEFT__CACHE_LINE) weft__lock putting;
         unsigned filled; /* under putting, both */
         struct weft__block *last;
+        struct weft__block *reusable;        /* under putting: spare ones that were fetched */
+        atomic_uint reused;                  /* of them; written under putting */
         atomic_uint_least64_t put;           /* written under putting */
-        _Atomic(struct weft__block *) spare; /* one that was emptied; NULL: none */
+        _Atomic(struct weft__block *) spare; /* those that were emptied */
 
         _Alignas(WEFT__CACHE_LINE) weft__lock taking;
-        unsigned emptied; /* under taking, both; `first` before the first put: putting */
+        unsigned emptied; /* under taking, all; `first` before the first put: putting */
+        unsigned spared;  /* blocks that became spare */
         struct weft__block *first;
         atomic_uint_least64_t taken; /* written under taking */
 } weft__lane;

@@ -7,11 +7,13 @@
 #include "bench.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
 #include <stdatomic.h>
 
-#define BATCH        1000
-#define KEPT_MOST    50000 /* tasks that the library may keep for reuse */
-#define THREADS_MOST 4
+#define BATCH          1000
+#define KEPT_MOST      50000 /* tasks that the library may keep for reuse */
+#define WORKERS_MOST   2
+#define PRODUCERS_MOST 4
 
 typedef int mallctl_fn(const char *name, void *old, size_t *old_size, void *new, size_t new_size);
 
@@ -75,28 +77,91 @@ static enum bench_end setup_queued(struct bench *b)
 
 /* ---- allocation in the steady state ---- */
 
-/* jemalloc's counters of what each thread has ever allocated: this one's, then the workers'. */
-static uint64_t *allocated_by[1 + THREADS_MOST];
-static atomic_uint found;
+/* jemalloc's counters of what each thread has ever allocated: this one's, then the workers' and the
+ * other producers'. */
+static uint64_t *allocated_by[WORKERS_MOST + PRODUCERS_MOST];
+static atomic_uint found; /* so many; written under the lock */
+static pthread_mutex_t finding = PTHREAD_MUTEX_INITIALIZER;
+
+static void find_counter(void)
+{
+        uint64_t *counter = read_pointer("thread.allocatedp");
+        pthread_mutex_lock(&finding);
+        allocated_by[atomic_load(&found)] = counter;
+        atomic_fetch_add(&found, 1);
+        pthread_mutex_unlock(&finding);
+}
 
 /* Runs once on each worker, as each of them waits for all. */
-static int find_counter(void *arg)
+static int find_counter_of_worker(void *workers)
 {
-        unsigned workers = *(unsigned *)arg;
-        uint64_t *mine = read_pointer("thread.allocatedp");
-        allocated_by[atomic_fetch_add(&found, 1) + 1] = mine;
-        while (atomic_load(&found) < workers)
+        find_counter();
+        while (atomic_load(&found) < 1 + (uintptr_t)workers)
                 bench_sleep(100000);
         return 0;
 }
 
 /* Only while the pool is idle. */
-static uint64_t allocated_ever(unsigned workers)
+static uint64_t allocated_ever(void)
 {
         uint64_t sum = 0;
-        for (unsigned i = 0; i <= workers; i++)
+        for (unsigned i = 0; i < atomic_load(&found); i++)
                 sum += *(volatile uint64_t *)allocated_by[i];
         return sum;
+}
+
+/* The threads that submit besides this one, for as long as the case runs; each batch is shared
+ * among all. */
+static struct {
+        pthread_t thread[PRODUCERS_MOST - 1];
+        pthread_barrier_t begins, ends;
+        bool stop;
+        atomic_int failed;
+} producers;
+
+static void submit_some(size_t n)
+{
+        int failed = 0;
+        for (size_t i = 0; i < n; i++)
+                failed |= weft_submit(bench_pool, bench_tick, NULL);
+        if (failed)
+                atomic_store(&producers.failed, failed);
+}
+
+static void *produce(void *share)
+{
+        find_counter();
+        for (;;) {
+                pthread_barrier_wait(&producers.begins);
+                if (producers.stop)
+                        return NULL;
+                submit_some(*(size_t *)share);
+                pthread_barrier_wait(&producers.ends);
+        }
+}
+
+static size_t share; /* of a batch */
+
+static void producers_begin(unsigned n)
+{
+        share = BATCH / n;
+        producers.stop = false;
+        atomic_store(&producers.failed, 0);
+        pthread_barrier_init(&producers.begins, NULL, n);
+        pthread_barrier_init(&producers.ends, NULL, n);
+        for (unsigned i = 1; i < n; i++)
+                bench_must(weft_thread_create(&producers.thread[i - 1], NULL, produce, &share) == 0,
+                           "start a thread");
+}
+
+static void producers_end(unsigned n)
+{
+        producers.stop = true;
+        pthread_barrier_wait(&producers.begins);
+        for (unsigned i = 1; i < n; i++)
+                pthread_join(producers.thread[i - 1], NULL);
+        pthread_barrier_destroy(&producers.begins);
+        pthread_barrier_destroy(&producers.ends);
 }
 
 static int spawn_and_await(void *arg)
@@ -112,16 +177,50 @@ static int spawn_and_await(void *arg)
         return failed ? BENCH_WRONG : BENCH_OK;
 }
 
-static enum bench_end round_steady_spawn(struct bench *b, double *ret)
+static int groups(void *arg)
+{
+        enum { OF = 100 };
+        int failed = 0;
+        for (size_t i = 0; i < *(size_t *)arg; i += OF) {
+                weft_group g;
+                failed |= weft_group_init(&g, NULL);
+                for (int t = 0; t < OF; t++)
+                        failed |= weft_group_spawn(&g, bench_tick, NULL);
+                failed |= weft_group_wait(&g, WEFT_FOREVER);
+                weft_group_fini(&g);
+        }
+        return failed ? BENCH_WRONG : BENCH_OK;
+}
+
+/* Some of them are taken by the other worker. */
+static int fork_and_join(void *arg)
+{
+        enum { OF = 10 };
+        int failed = 0;
+        for (size_t i = 0; i < *(size_t *)arg; i += OF) {
+                weft_job job[OF];
+                for (int j = 0; j < OF; j++)
+                        weft_fork(&job[j], bench_tick, NULL);
+                for (int j = OF; j-- > 0;)
+                        failed |= weft_join(&job[j]);
+        }
+        return failed ? BENCH_WRONG : BENCH_OK;
+}
+
+/* What a task does, by param. */
+enum { SPAWN, GROUP, FORK };
+static weft_fn *const within[] = {spawn_and_await, groups, fork_and_join};
+
+static enum bench_end round_steady_within(struct bench *b, double *ret)
 {
         size_t n = bench_ops(b, 100000);
-        uint64_t before = allocated_ever(b->c->workers);
-        enum bench_end end = bench_within(b, spawn_and_await, &n);
+        uint64_t before = allocated_ever();
+        enum bench_end end = bench_within(b, within[b->c->param], &n);
         if (end != BENCH_OK)
                 return end;
         expected += n;
         end = bench_ticked(b, expected);
-        ret[0] = (double)(allocated_ever(b->c->workers) - before) / (double)n;
+        ret[0] = (double)(allocated_ever() - before) / (double)n;
         return end;
 }
 
@@ -129,19 +228,25 @@ static enum bench_end round_steady_spawn(struct bench *b, double *ret)
 static enum bench_end round_steady_submit(struct bench *b, double *ret)
 {
         size_t batches = bench_ops(b, 100);
-        uint64_t before = allocated_ever(b->c->workers);
+        uint64_t before = allocated_ever();
         for (size_t i = 0; i < batches; i++) {
-                int failed = 0;
-                for (int t = 0; t < BATCH; t++)
-                        failed |= weft_submit(bench_pool, bench_tick, NULL);
+                pthread_barrier_wait(&producers.begins);
+                submit_some(share);
+                pthread_barrier_wait(&producers.ends);
                 expected += BATCH;
-                if (failed)
+                if (atomic_load(&producers.failed))
                         return bench_wrong(b, "a submit failed");
                 if (bench_ticked(b, expected) != BENCH_OK)
                         return BENCH_WRONG;
         }
-        ret[0] = (double)(allocated_ever(b->c->workers) - before) / (double)(batches * BATCH);
+        ret[0] = (double)(allocated_ever() - before) / (double)(batches * BATCH);
         return BENCH_OK;
+}
+
+static void wait_for_counters(unsigned n)
+{
+        while (atomic_load(&found) < n)
+                bench_sleep(100000);
 }
 
 static enum bench_end setup_steady(struct bench *b)
@@ -151,16 +256,43 @@ static enum bench_end setup_steady(struct bench *b)
         enum bench_end end = bench_pool_up(b);
         if (end != BENCH_OK)
                 return end;
-        unsigned workers = b->c->workers;
+        uintptr_t workers = b->c->workers;
         expected = 0;
         atomic_store(&found, 0);
-        allocated_by[0] = read_pointer("thread.allocatedp");
+        find_counter();
         for (unsigned i = 0; i < workers; i++)
-                bench_must(weft_submit(bench_pool, find_counter, &workers) == 0, "submit");
-        while (atomic_load(&found) < workers)
-                bench_sleep(100000);
+                bench_must(weft_submit(bench_pool, find_counter_of_worker, (void *)workers) == 0,
+                           "submit");
+        wait_for_counters(1 + b->c->workers);
         return BENCH_OK;
 }
+
+static enum bench_end setup_submit(struct bench *b)
+{
+        enum bench_end end = setup_steady(b);
+        if (end == BENCH_OK) {
+                producers_begin(b->c->param);
+                wait_for_counters(b->c->workers + b->c->param);
+        }
+        return end;
+}
+
+static enum bench_end teardown_submit(struct bench *b)
+{
+        producers_end(b->c->param);
+        return bench_pool_down(b);
+}
+
+#define STEADY(the_name, of, param_, setup_, round_, teardown_)                                    \
+        {                                                                                          \
+                .name = "memory/" the_name,                                                        \
+                .what = "what is allocated for " of ", in the steady state, two workers",          \
+                .figure = {{.name = "allocated per task",                                          \
+                            .in = BENCH_BYTES,                                                     \
+                            BENCH_MARK(0, BENCH_BYTES)}},                                          \
+                .vars = 8, .workers = WORKERS_MOST, .param = (param_), .setup = setup_,            \
+                .round = round_, .teardown = teardown_                                             \
+        }
 
 const struct bench_case bench_memory_cases[] = {
     {
@@ -174,25 +306,12 @@ const struct bench_case bench_memory_cases[] = {
         .round = round_queued,
         .teardown = bench_pool_down,
     },
-    {
-        .name = "memory/submit",
-        .what = "what is allocated for a task from outside, in the steady state, two workers",
-        .figure = {{.name = "allocated per task", .in = BENCH_BYTES, BENCH_MARK(0, BENCH_BYTES)}},
-        .vars = 8,
-        .workers = 2,
-        .setup = setup_steady,
-        .round = round_steady_submit,
-        .teardown = bench_pool_down,
-    },
-    {
-        .name = "memory/spawn",
-        .what = "what is allocated for a spawn + await, in the steady state, two workers",
-        .figure = {{.name = "allocated per task", .in = BENCH_BYTES, BENCH_MARK(0, BENCH_BYTES)}},
-        .vars = 8,
-        .workers = 2,
-        .setup = setup_steady,
-        .round = round_steady_spawn,
-        .teardown = bench_pool_down,
-    },
+    STEADY("submit", "a task from outside", 1, setup_submit, round_steady_submit, teardown_submit),
+    STEADY("submit4", "a task from four threads outside", 4, setup_submit, round_steady_submit,
+           teardown_submit),
+    STEADY("spawn", "a spawn + await", SPAWN, setup_steady, round_steady_within, bench_pool_down),
+    STEADY("group", "a task of a group of 100", GROUP, setup_steady, round_steady_within,
+           bench_pool_down),
+    STEADY("fork", "a fork + join", FORK, setup_steady, round_steady_within, bench_pool_down),
     {0},
 };
