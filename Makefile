@@ -46,10 +46,14 @@ variant_ubsan    := -fsanitize=undefined -fno-sanitize-recover=all
 variant_valgrind := -DWEFT_VALGRIND=1
 variant_ucontext := -DWEFT_UCONTEXT=1
 variant_aarch64  := -DSLOW_BUILD=1 -DSTRESS_SLOW=1 -DIN_EMULATOR=1
-# For tests/model: every access to memory becomes a call of the checker's.
-MODEL_CALLS      := -fsanitize=thread -Wno-tsan \
-                    -Dmemcpy=model_memcpy -Dmemmove=model_memmove -Dmemset=model_memset
+# Every access to memory becomes a call: of the checker's for tests/model, of the counter's for
+# perf/atomics, where the library is to think that nobody looks on.
+calls_of          = -fsanitize=thread -Wno-tsan \
+                    -Dmemcpy=$(1)_memcpy -Dmemmove=$(1)_memmove -Dmemset=$(1)_memset
+MODEL_CALLS      := $(call calls_of,model)
 variant_model    := -DWEFT_MODEL=1 -fno-pie -fdebug-prefix-map=$(CURDIR)=. $(MODEL_CALLS)
+COUNTED_CALLS    := $(call calls_of,counted)
+variant_counted  := -DWEFT_COUNTED=1 -U__SANITIZE_THREAD__ $(COUNTED_CALLS)
 
 CHECKERS := asan tsan ubsan valgrind
 PORTS    := ucontext aarch64
@@ -64,7 +68,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpo
             -Wformat=2 -Wvla $(if $(filter 1,$(WERROR)),-Werror)
 # -fexceptions: a WEFT_WITH block is undone when its thread is cancelled.
 COMMON   := -std=gnu11 -D_GNU_SOURCE= $(WARNINGS) $(CFLAGS) -fexceptions -pthread -Iinclude \
-            $(variant_$(VARIANT)) $(if $(VARIANT),-DWEFT_TEST_HOOKS=1) \
+            $(variant_$(VARIANT)) $(if $(filter-out counted,$(VARIANT)),-DWEFT_TEST_HOOKS=1) \
             $(if $(filter 1,$(JEMALLOC)),-DWEFT_JEMALLOC=1)
 # One set of objects for both libraries: hidden, bound within the library, thread-locals at a fixed
 # offset. It costs the static one nothing.
@@ -299,7 +303,8 @@ format:  ## lay out the sources as lint wants them
 
 PERF_LIBS := -Wl,--as-needed -lsqlite3 -ljansson -lxxhash
 
-.PHONY: compare perf perf-rivals perf-count perf-count-check
+.PHONY: compare perf perf-rivals perf-count perf-count-check perf-atomics \
+        perf-atomics-check
 compare:  ## on real files and a real database: thread-local against task-local
 	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_compare)'
 	@+$(submake) build/perf/weft-compare
@@ -325,6 +330,16 @@ perf-count-check:  ## fail if a fast path takes more instructions than perf/coun
 	@! perf/count/run --check build/perf/wrong build/perf/weft-count >build/perf/wrong.log || \
 	    { echo "perf-count-check does not fail where it should" >&2; exit 1; }
 	perf/count/run --check perf/count/expected build/perf/weft-count
+
+perf-atomics:  ## atomic operations and shared cache lines a task, by the number of workers
+	@+$(submake) deps DEPS='$(DEPS_build)'
+	@+$(submake) VARIANT=counted CC=gcc build/counted/perf/weft-atomics
+	perf/atomics/run build/counted/perf/weft-atomics $(ARGS)
+
+perf-atomics-check:  ## fail if they are more than perf/atomics/bounds says, or grow with workers
+	@+$(submake) deps DEPS='$(DEPS_build)'
+	@+$(submake) VARIANT=counted CC=gcc build/counted/perf/weft-atomics
+	perf/atomics/run --check perf/atomics/bounds build/counted/perf/weft-atomics
 
 perf_program = $(link) $(COMMON) $(filter %.o %.a,$^) $(PERF_LIBS) $(LIBS) -lm -o $@
 
@@ -393,6 +408,17 @@ perf-rivals: $(RIVALS)  ## what weft-perf --rivals starts, where there is what i
 
 $(B)/perf/weft-count: $(call objects,perf/count/*.c) $(B)/libweft.a
 	$(perf_program)
+
+# Linked with the counter in place of ThreadSanitizer's runtime. Of its own sources only one is
+# instrumented.
+$(B)/perf/weft-atomics: $(call objects,perf/atomics/*.c) $(B)/libweft.a
+	$(link) $^ $(LIBS) -o $@
+
+$(B)/obj/perf/atomics/%.c.o: perf/atomics/%.c $(B)/flags
+	$(compile) $(filter-out $(COUNTED_CALLS),$(COMMON)) $< -o $@
+
+$(B)/obj/perf/atomics/forks.c.o: perf/atomics/forks.c $(B)/flags
+	$(compile) $(COMMON) $< -o $@
 
 $(B)/obj/perf/%.c.o: perf/%.c $(B)/flags
 	$(compile) $(COMMON) $< -o $@

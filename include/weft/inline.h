@@ -83,7 +83,7 @@ struct weft__near {
 
 typedef uintptr_t weft__at; /* good until the next call */
 
-#if defined(__x86_64__) && !defined(__ILP32__) && !defined(WEFT_MODEL)
+#if defined(__x86_64__) && !defined(__ILP32__) && !defined(WEFT_MODEL) && !defined(WEFT_COUNTED)
 
 WEFT__INLINE weft__at weft__here_at(void)
 {
@@ -161,7 +161,7 @@ WEFT__INLINE int weft__asked_at(weft__at at)
 
 #else
 
-#if defined(__aarch64__) && !defined(WEFT_MODEL)
+#if defined(__aarch64__) && !defined(WEFT_MODEL) && !defined(WEFT_COUNTED)
 WEFT__INLINE weft__at weft__here_at(void)
 {
         weft__at at, offset;
