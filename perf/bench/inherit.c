@@ -7,6 +7,7 @@
  */
 #include "bench.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #define SIZES 4
@@ -118,6 +119,25 @@ static int spawn_part(void *arg)
         return BENCH_OK;
 }
 
+/* Jobs that nobody takes: a frame like that of a fork tree's leaf. */
+static int fork_part(void *arg)
+{
+        struct part *p = arg;
+        bind_vars(p);
+        int64_t begin = bench_cpu_now();
+        for (size_t i = 0; i < p->n; i++) {
+                weft_job job;
+                weft_fork(&job, bench_tick, NULL);
+                p->wrong |= weft_join(&job) != 0;
+        }
+        p->ns = bench_cpu_per(begin, p->n);
+        weft_job look;
+        weft_fork(&look, look_and_tick, (void *)p->vars);
+        p->wrong |= weft_join(&look) != 0;
+        expected += p->n + 1;
+        return BENCH_OK;
+}
+
 static enum bench_end lost_context(struct bench *b)
 {
         return bench_wrong(b, "a task did not see the context of its submitter");
@@ -150,63 +170,119 @@ static enum bench_end round_submit(struct bench *b, double *ret)
 }
 
 /* The task in which the four parts of a round are run. */
-struct spawn_round {
+struct round_within {
         struct bench *bench;
         double *ret;
 };
 
-static int spawn_parts(void *arg)
+enum { SPAWN, FORK }; /* a case's param */
+
+static int parts_within(void *arg)
 {
-        struct spawn_round *s = arg;
-        return four_parts(s->bench, s->ret, spawn_part, bench_ops(s->bench, 100000));
+        struct round_within *r = arg;
+        bool forks = r->bench->c->param == FORK;
+        return four_parts(r->bench, r->ret, forks ? fork_part : spawn_part,
+                          bench_ops(r->bench, forks ? 2000000 : 100000));
 }
 
-static enum bench_end round_spawn(struct bench *b, double *ret)
+static enum bench_end round_within(struct bench *b, double *ret)
 {
-        struct spawn_round s = {.bench = b, .ret = ret};
-        enum bench_end end = bench_within(b, spawn_parts, &s);
+        struct round_within r = {.bench = b, .ret = ret};
+        enum bench_end end = bench_within(b, parts_within, &r);
         if (end == BENCH_OK)
                 end = bench_ticked(b, expected);
         return end == BENCH_OK && atomic_load(&lost) ? lost_context(b) : end;
+}
+
+/* ---- one context that four threads submit ---- */
+
+#define PRODUCERS   4
+#define SHARED_MOST 40000 /* tasks of a round of one thread */
+
+static pthread_barrier_t together;
+
+/* A thread's share of a part. */
+struct producer {
+        pthread_t thread;
+        size_t n;
+        double ns;
+        bool failed;
+};
+
+static void *produce(void *arg)
+{
+        struct producer *p = arg;
+        pthread_barrier_wait(&together);
+        int64_t begin = bench_cpu_now();
+        for (size_t i = 0; i < p->n; i++)
+                p->failed |= weft_submit(bench_pool, bench_tick, NULL) != 0;
+        p->ns = (double)(bench_cpu_now() - begin);
+        return NULL;
+}
+
+/* All start in the context of this frame. The worker is held at a gate meanwhile. */
+static int shared_part(void *arg)
+{
+        struct part *p = arg;
+        struct producer by[PRODUCERS];
+        uint64_t before = bench_ticks();
+        double ns = 0;
+        bind_vars(p);
+        if (bench_gate_shut(p->bench) != BENCH_OK)
+                return BENCH_WRONG;
+        for (int i = 0; i < PRODUCERS; i++) {
+                by[i] = (struct producer){.n = p->n / PRODUCERS};
+                bench_must(weft_thread_create(&by[i].thread, NULL, produce, &by[i]) == 0,
+                           "start a thread");
+        }
+        for (int i = 0; i < PRODUCERS; i++) {
+                pthread_join(by[i].thread, NULL);
+                p->wrong |= by[i].failed;
+                ns += by[i].ns;
+        }
+        bench_must(weft_submit(bench_pool, note_time_and_tick, NULL) == 0, "submit");
+        bench_gate_open();
+        enum bench_end end = bench_ticked(p->bench, before + p->n + 1);
+        p->ns = (ns + (double)(last_ran_at - bench_gate_passed())) / (double)p->n;
+        expected = bench_ticks();
+        submit_looks(p);
+        return end == BENCH_OK ? bench_ticked(p->bench, expected) : end;
+}
+
+static enum bench_end round_shared(struct bench *b, double *ret)
+{
+        return four_parts(b, ret, shared_part, bench_ops(b, SHARED_MOST));
 }
 
 static enum bench_end setup(struct bench *b)
 {
         expected = 0;
         atomic_store(&lost, false);
+        pthread_barrier_init(&together, NULL, PRODUCERS);
         return bench_pool_up(b);
 }
 
-#define FIGURES(of)                                                                                \
+#define RATIO(vars)                                                                                \
         {                                                                                          \
-                {.name = of ", 0 vars bound", .in = BENCH_NS},                                     \
-                    {.name = "1 var bound / 0", .in = BENCH_RATIO},                                \
-                    {.name = "8 vars bound / 0",                                                   \
-                     .in = BENCH_RATIO,                                                            \
-                     BENCH_MARK(1.03, BENCH_RATIO)},                                               \
-                {                                                                                  \
-                        .name = "64 vars bound / 0", .in = BENCH_RATIO                             \
-                }                                                                                  \
+                .name = vars " bound / 0", .in = BENCH_RATIO, BENCH_MARK(1.03, BENCH_RATIO)        \
+        }
+
+#define CASE(the_name, of, the_param, round_, figure_)                                             \
+        {                                                                                          \
+                .name = "inherit/" the_name,                                                       \
+                .what = of ", by how many vars are bound; one worker",                             \
+                .figure = {{.name = figure_ ", 0 vars bound", .in = BENCH_NS},                     \
+                           RATIO("1 var"),                                                         \
+                           RATIO("8 vars"),                                                        \
+                           RATIO("64 vars")},                                                      \
+                .workers = 1, .param = (the_param), .setup = setup, .round = round_,               \
+                .teardown = bench_pool_down                                                        \
         }
 
 const struct bench_case bench_inherit_cases[] = {
-    {
-        .name = "inherit/submit",
-        .what = "submit from outside and run, by how many vars are bound; one worker",
-        .figure = FIGURES("submit"),
-        .workers = 1,
-        .setup = setup,
-        .round = round_submit,
-        .teardown = bench_pool_down,
-    },
-    {
-        .name = "inherit/spawn",
-        .what = "spawn + await within a task, by how many vars are bound; one worker",
-        .figure = FIGURES("spawn + await"),
-        .workers = 1,
-        .setup = setup,
-        .round = round_spawn,
-        .teardown = bench_pool_down,
-    },
+    CASE("submit", "submit from outside and run", 0, round_submit, "submit"),
+    CASE("shared", "four threads submit one context, and run", 0, round_shared, "submit"),
+    CASE("spawn", "spawn + await within a task", SPAWN, round_within, "spawn + await"),
+    CASE("fork", "fork + join within a task", FORK, round_within, "fork + join"),
     {0},
 };
