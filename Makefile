@@ -55,6 +55,9 @@ variant_model    := -DWEFT_MODEL=1 -fno-pie -fdebug-prefix-map=$(CURDIR)=. $(MOD
 COUNTED_CALLS    := $(call calls_of,counted)
 variant_counted  := -DWEFT_COUNTED=1 -U__SANITIZE_THREAD__ $(COUNTED_CALLS)
 
+# For perf-inherit: tasks inherit nothing.
+variant_uninherited :=
+
 CHECKERS := asan tsan ubsan valgrind
 PORTS    := ucontext aarch64
 compiler_tsan    := CC=$(CLANG)
@@ -68,7 +71,8 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpo
             -Wformat=2 -Wvla $(if $(filter 1,$(WERROR)),-Werror)
 # -fexceptions: a WEFT_WITH block is undone when its thread is cancelled.
 COMMON   := -std=gnu11 -D_GNU_SOURCE= $(WARNINGS) $(CFLAGS) -fexceptions -pthread -Iinclude \
-            $(variant_$(VARIANT)) $(if $(filter-out counted,$(VARIANT)),-DWEFT_TEST_HOOKS=1) \
+            $(variant_$(VARIANT)) \
+            $(if $(filter-out counted uninherited,$(VARIANT)),-DWEFT_TEST_HOOKS=1) \
             $(if $(filter 1,$(JEMALLOC)),-DWEFT_JEMALLOC=1)
 # One set of objects for both libraries: hidden, bound within the library, thread-locals at a fixed
 # offset. It costs the static one nothing.
@@ -304,7 +308,7 @@ format:  ## lay out the sources as lint wants them
 PERF_LIBS := -Wl,--as-needed -lsqlite3 -ljansson -lxxhash
 
 .PHONY: compare perf perf-rivals perf-count perf-count-check perf-atomics \
-        perf-atomics-check
+        perf-atomics-check perf-inherit
 compare:  ## on real files and a real database: thread-local against task-local
 	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_compare)'
 	@+$(submake) build/perf/weft-compare
@@ -330,6 +334,12 @@ perf-count-check:  ## fail if a fast path takes more instructions than perf/coun
 	@! perf/count/run --check build/perf/wrong build/perf/weft-count >build/perf/wrong.log || \
 	    { echo "perf-count-check does not fail where it should" >&2; exit 1; }
 	perf/count/run --check perf/count/expected build/perf/weft-count
+
+perf-inherit:  ## instructions of tasks that inherit against the same pool without, by callgrind
+	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_count)'
+	@+$(submake) build/perf/weft-count
+	@+$(submake) VARIANT=uninherited build/uninherited/perf/weft-count
+	perf/count/inherit build/perf/weft-count build/uninherited/perf/weft-count
 
 perf-atomics:  ## atomic operations and shared cache lines a task, by the number of workers
 	@+$(submake) deps DEPS='$(DEPS_build)'
@@ -419,6 +429,11 @@ $(B)/obj/perf/atomics/%.c.o: perf/atomics/%.c $(B)/flags
 
 $(B)/obj/perf/atomics/forks.c.o: perf/atomics/forks.c $(B)/flags
 	$(compile) $(COMMON) $< -o $@
+
+# A pool that takes the empty context wherever it would capture the current one.
+ifeq ($(VARIANT),uninherited)
+$(B)/obj/pool/%.c.o: LIB_FLAGS += -include perf/count/uninherited.h
+endif
 
 $(B)/obj/perf/%.c.o: perf/%.c $(B)/flags
 	$(compile) $(COMMON) $< -o $@

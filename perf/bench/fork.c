@@ -211,7 +211,66 @@ static double try_coarse(void)
         return (double)latest;
 }
 
+/* ---- workers that fall idle later ---- */
+
+#define BUSY_NS (2 * 1000 * 1000) /* for which the others compute */
+#define REST_NS (1000 * 1000)     /* that the forker computes after it has entered weft */
+
+static atomic_int busy;
+
+static int compute_until(void *end)
+{
+        atomic_fetch_add(&busy, 1);
+        while (bench_now() < __atomic_load_n((int64_t *)end, __ATOMIC_RELAXED))
+                ;
+        return 0;
+}
+
+static int do_nothing(void *unused)
+{
+        (void)unused;
+        return 0;
+}
+
+/* The jobs are forked while all others are busy. ns from the next fork, 8 ms after these have
+ * become idle, until the last two jobs have started. */
+static double try_coarse_late(void)
+{
+        weft_job job[JOBS], entry;
+        _Atomic int64_t started[JOBS];
+        weft_group others;
+        int64_t end = bench_now() + COARSE_NS, latest = 0, until = INT64_MAX;
+        atomic_store(&busy, 0);
+        weft_group_init(&others, NULL);
+        for (int i = 0; i < JOBS; i++)
+                weft_group_spawn(&others, compute_until, &until);
+        while (atomic_load(&busy) < JOBS)
+                ;
+        for (int i = 0; i < JOBS; i++)
+                weft_fork(&job[i], note_time, &started[i]);
+        __atomic_store_n(&until, bench_now() + BUSY_NS, __ATOMIC_RELAXED);
+        while (bench_now() < end)
+                ;
+        int64_t entered = bench_now();
+        weft_fork(&entry, do_nothing, NULL);
+        while (bench_now() < entered + REST_NS)
+                ;
+        weft_join(&entry);
+        for (int i = JOBS; i-- > 0;)
+                weft_join(&job[i]);
+        weft_group_wait(&others, WEFT_FOREVER);
+        weft_group_fini(&others);
+        for (int i = 1; i < JOBS; i++) {
+                int64_t ns = atomic_load(&started[i]) - entered;
+                latest = ns > latest ? ns : latest;
+        }
+        return (double)latest;
+}
+
+enum { AT_ONCE, LATE }; /* a case's param */
+
 struct tries {
+        bool late;
         size_t n;
         double ns[TRIES];
 };
@@ -221,14 +280,14 @@ static int coarse(void *arg)
         struct tries *t = arg;
         for (size_t i = 0; i < t->n; i++) {
                 weft_sleep_until(bench_now() + LULL_NS);
-                t->ns[i] = try_coarse();
+                t->ns[i] = t->late ? try_coarse_late() : try_coarse();
         }
         return BENCH_OK;
 }
 
 static enum bench_end round_coarse(struct bench *b, double *ret)
 {
-        struct tries t = {.n = bench_ops(b, TRIES)};
+        struct tries t = {.late = b->c->param == LATE, .n = bench_ops(b, TRIES)};
         enum bench_end end = bench_within(b, coarse, &t);
         qsort(t.ns, t.n, sizeof(t.ns[0]), bench_by_value);
         ret[0] = t.ns[t.n / 2];
@@ -278,6 +337,19 @@ const struct bench_case bench_fork_cases[] = {
                    {.name = "B and C start, p90", .in = BENCH_NS}},
         .vars = 8,
         .workers = 1 + JOBS,
+        .rounds = 5,
+        .setup = bench_pool_up,
+        .round = round_coarse,
+        .teardown = bench_pool_down,
+    },
+    {
+        .name = "fork/coarse-late",
+        .what = "the same while these are busy; they fall idle, and 8 ms later it forks again",
+        .figure = {{.name = "B and C start, p50", .in = BENCH_NS, BENCH_MARK(100000, BENCH_NS)},
+                   {.name = "B and C start, p90", .in = BENCH_NS}},
+        .vars = 8,
+        .workers = 1 + JOBS,
+        .param = LATE,
         .rounds = 5,
         .setup = bench_pool_up,
         .round = round_coarse,

@@ -3,9 +3,11 @@
  * weft-count: one operation, so many times, and nothing else; for perf/count/run, which has
  * callgrind count the instructions of two such runs and divides the difference.
  *
- * weft-count OPERATION TIMES. Without arguments: the operations, a line each. Eight vars are
- * bound. Exit status 1 if an operation did not do what it should, 2 if there is no such operation.
+ * weft-count OPERATION TIMES [VARS]. Without arguments: the operations, a line each. So many vars
+ * are bound, or eight. Exit status 1 if an operation did not do what it should, 2 if there is no
+ * such operation.
  */
+#include <pthread.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,10 +15,11 @@
 
 #include <weft/weft.h>
 
-#define VARS 8
+#define VARS      8
+#define VARS_MOST 64
 
-static weft_var var[VARS] = {[0 ... VARS - 1] = WEFT_VAR_INIT("count")};
-static char value[VARS], other;
+static weft_var var[VARS_MOST] = {[0 ... VARS_MOST - 1] = WEFT_VAR_INIT("count")};
+static char value[VARS_MOST], other;
 static long ran; /* written by the one worker; read when the pool is gone */
 
 static long get(long n)
@@ -85,6 +88,44 @@ static long submit(long n)
         sem_wait(&gate_reached);
         for (long i = 0; i < n; i++)
                 weft_submit(pool, tick, NULL);
+        sem_post(&gate_open);
+        weft_pool_destroy(pool);
+        return ran;
+}
+
+enum { PRODUCERS = 4 };
+
+struct producer {
+        pthread_t thread;
+        weft_pool *pool;
+        long n;
+};
+
+static void *produce(void *arg)
+{
+        const struct producer *p = arg;
+        for (long i = 0; i < p->n; i++)
+                weft_submit(p->pool, tick, NULL);
+        return NULL;
+}
+
+/* The same from four threads in one context. */
+static long submit_shared(long n)
+{
+        weft_pool *pool = pool_of_one();
+        struct producer by[PRODUCERS];
+        sem_init(&gate_reached, 0, 0);
+        sem_init(&gate_open, 0, 0);
+        if (weft_submit(pool, gate, NULL) != 0)
+                exit(1);
+        sem_wait(&gate_reached);
+        for (int i = 0; i < PRODUCERS; i++) {
+                by[i] = (struct producer){.pool = pool, .n = n / PRODUCERS};
+                if (weft_thread_create(&by[i].thread, NULL, produce, &by[i]) != 0)
+                        exit(1);
+        }
+        for (int i = 0; i < PRODUCERS; i++)
+                pthread_join(by[i].thread, NULL);
         sem_post(&gate_open);
         weft_pool_destroy(pool);
         return ran;
@@ -274,6 +315,7 @@ static const struct {
     {"set-reset", set_reset},
     {"capture-release", capture_release},
     {"submit", submit},
+    {"submit-shared", submit_shared},
     {"submit-deadline", submit_deadline},
     {"spawn-await", spawn_await},
     {"fork-join", fork_join},
@@ -293,12 +335,13 @@ int main(int argc, char **argv)
                 puts(operation[i].name);
         if (argc == 1)
                 return 0;
-        for (int i = 0; i < VARS; i++)
+        int vars = argc == 4 ? atoi(argv[3]) : VARS;
+        for (int i = 0; i < vars && i < VARS_MOST; i++)
                 if (weft_set(&var[i], &value[i], NULL) != 0)
                         return 1;
-        for (size_t i = 0; argc == 3 && i < OPERATIONS; i++)
+        for (size_t i = 0; argc >= 3 && i < OPERATIONS; i++)
                 if (!strcmp(argv[1], operation[i].name))
                         return operation[i].times(atol(argv[2])) != atol(argv[2]);
-        fprintf(stderr, "usage: weft-count [OPERATION TIMES]\n");
+        fprintf(stderr, "usage: weft-count [OPERATION TIMES [VARS]]\n");
         return 2;
 }
