@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * The counter (see counter.h). With fewer processors than threads these would run after each other
- * for milliseconds, and seldom meet on a line; so at every so many-th access, at random, the one
- * that runs lets the others go on, and more often at those that are counted as shared. The lines
- * are a hash table with open addressing, whose entries are never removed; each has a lock of its
- * own. Counts are the thread's own, and others read them.
+ * for milliseconds, and seldom meet on a line; so at every so many-th access that is counted as
+ * shared, at random, the one that runs lets the others go on. The lines are a hash table with open
+ * addressing, whose entries are never removed; each has a lock of its own. Counts are the thread's
+ * own, and others read them.
  */
 #include "counter.h"
 
@@ -22,9 +22,7 @@ enum {
         LINES = 1 << 20, /* a power of two */
         THREADS = 128,
         WORDS = THREADS / 64,
-        /* Of so many accesses one is where the others have their turn. */
-        TURN = 128,
-        TURN_SHARED = 8,
+        TURN = 8,
 };
 
 static struct line {
@@ -89,13 +87,13 @@ static struct line *line_of(uintptr_t number)
         abort();
 }
 
-static void take_turns(unsigned of)
+static void take_turns(void)
 {
         static _Thread_local uint32_t random;
         if (!random)
                 random = 2 * self() + 1;
         random = random * 1664525u + 1013904223u; /* Numerical Recipes' generator */
-        if ((random >> 8) % of == 0)
+        if ((random >> 8) % TURN == 0)
                 sched_yield();
 }
 
@@ -113,10 +111,10 @@ static void touch(uintptr_t number, bool writes)
                 memset(l->holders, 0, sizeof(l->holders));
         l->holders[me / 64] |= bit;
         atomic_store_explicit(&l->locked, false, memory_order_release);
-        bool shared = others && (writes || !held);
-        if (shared)
-                count(writes ? COUNTED_WRITES : COUNTED_READS);
-        take_turns(shared ? TURN_SHARED : TURN);
+        if (!others || (held && !writes))
+                return;
+        count(writes ? COUNTED_WRITES : COUNTED_READS);
+        take_turns();
 }
 
 static void access(const volatile void *p, size_t size, bool writes)
