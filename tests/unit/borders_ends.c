@@ -10,6 +10,23 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#if defined(__SANITIZE_THREAD__)
+#define TSAN_BUILD 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define TSAN_BUILD 1
+#endif
+#endif
+#ifndef TSAN_BUILD
+#define TSAN_BUILD 0
+#endif
+
+#define skip_thread_ends()                                                                         \
+        do {                                                                                       \
+                if (TSAN_BUILD)                                                                    \
+                        cr_skip_test("this sanitizer stands no end of a thread on a fiber");       \
+        } while (0)
+
 static char said[4096];
 
 /* How a child ended that ran body(arg), and, in `said`, what it wrote to standard error. */
@@ -81,6 +98,7 @@ static int in_task(void *fn)
 
 Test(borders_ends, B20_a_task_that_ends_its_thread_ends_the_process, .timeout = 60)
 {
+        skip_thread_ends();
         assert_aborts(in_task, (void *)ends_thread);
 }
 
@@ -94,6 +112,7 @@ static int after_waits(void *unused)
 
 Test(borders_ends, B20_in_a_job_after_a_wait_as_well, .timeout = 60)
 {
+        skip_thread_ends();
         assert_aborts(in_task, (void *)after_waits);
 }
 
@@ -428,6 +447,7 @@ static int over_with_closed_stderr(void *fn)
 
 Test(borders_ends, B36_the_process_ends_as_it_would_though_nobody_can_be_told, .timeout = 60)
 {
+        skip_thread_ends();
         skip_guards_in_emulator();
         int status = child(over_with_full_stderr, (void *)ends_thread);
         if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
