@@ -320,9 +320,11 @@ Test(borders_limits, B33_descriptors, .timeout = 60)
         rlim_t none_left = (rlim_t)fd + 1;
         limit_descriptors(none_left);
         cr_assert_eq(join(spawn(pool, waits_without, V(fd))), -EMFILE);
+#if !defined(WEFT_VALGRIND)   /* which has descriptors of its own, and keeps this to itself */
         limit_descriptors(0); /* less than there are: poll() itself refuses */
         cr_assert_eq(join(spawn(pool, waits_without, V(fd))), -EMFILE);
         cr_assert_eq(weft_wait_fd(fd, POLLIN, in_ms(20000)), -EMFILE);
+#endif
         other = begin(3); /* which files it cannot read it does without */
         cr_assert_eq(join(spawn(other, give, V(3))), 3);
         finish(other);
@@ -455,6 +457,8 @@ static int tree(void *depth)
         return here + weft_join(&job);
 }
 
+enum { DEPTH = SLOW_BUILD || IN_EMULATOR ? 6 : 11 };
+
 /* A fifth of one processor, for four workers. */
 static int under_a_fifth(void *unused)
 {
@@ -475,12 +479,13 @@ static int under_a_fifth(void *unused)
                 longest = took > longest ? took : longest;
                 usleep(5000);
         }
-        CHILD_CHECK(longest < 2000 * MS);
+        CHILD_CHECK(longest < (SLOW_BUILD || IN_EMULATOR ? 10000 : 2000) * MS);
         int64_t used = cpu_time();
         usleep(300000);
         used = cpu_time() - used;
-        CHILD_CHECK(used < 10 * MS);                   /* idle, it takes nothing of the fifth */
-        CHILD_CHECK(await(pool, tree, V(11)) == 2048); /* and more work than a period's share */
+        CHILD_CHECK(used < 10 * MS); /* idle, it takes nothing of the fifth */
+        CHILD_CHECK(await(pool, tree, V(DEPTH)) ==
+                    1 << DEPTH); /* and more work than a period's share */
         weft_pool_destroy(pool);
         return 0;
 }
