@@ -145,7 +145,8 @@ int weft__task_run(weft_task *task, int unrun);
 /* What the library calls on a thread that others count on must return. A variable to be made true
  * when it has: where the stack is unwound before, the process ends with a message. It costs nothing
  * on the way. Private: what it calls then. */
-#define WEFT__MUST_RETURN(returned) __attribute__((cleanup(weft__returned))) bool returned = false
+#define WEFT__MUST_RETURN(returned)                                                                \
+        __attribute__((cleanup(weft__returned), unused)) bool returned = false
 void weft__not_returned(void) __attribute__((noreturn));
 static inline void weft__returned(const bool *returned)
 {

@@ -79,7 +79,8 @@ static bool all_others_block_usr2(void)
         for (struct dirent *e; threads && (e = readdir(threads));)
                 if (e->d_name[0] != '.' && strcmp(e->d_name, self) != 0)
                         all &= thread_blocks_usr2(e->d_name);
-        closedir(threads);
+        if (threads)
+                closedir(threads);
         return all;
 }
 
