@@ -48,9 +48,18 @@ struct start {
         weft_context *context;
 };
 
+/* The thread's exit empties its frame; but if there was no memory to watch for that, this does, on
+ * whichever way the thread ends. */
+static void thread_ends(const struct start *unused)
+{
+        (void)unused;
+        if (weft__thread.life == WEFT__NEW)
+                weft_context_unref(weft_context_swap(NULL));
+}
+
 static void *thread_starts(void *arg)
 {
-        struct start s = *(struct start *)arg;
+        __attribute__((cleanup(thread_ends))) struct start s = *(struct start *)arg;
         weft__free(arg, sizeof(s));
         weft_context_swap(s.context); /* into the thread's own frame, which its exit empties */
         return s.start(s.arg);

@@ -104,7 +104,8 @@ unsigned char *weft__calls_asked(void);
 /* Give back references that the thread keeps in reserve: before it sleeps for long. */
 void weft__context_settle(void);
 
-/* Whether this copy of the library may be used: 0 or -EEXIST. */
+/* Whether this copy of the library may be used: 0, -EEXIST, or -ENOMEM: it had none when it was
+ * loaded. */
 int weft__context_usable(void);
 
 /* How many fork() calls lie between the start of the program and this process. Written in the child

@@ -115,7 +115,9 @@ __attribute__((constructor(101))) static void init(void)
 
 int weft__context_usable(void)
 {
-        return second_copy ? -EEXIST : 0;
+        if (second_copy)
+                return -EEXIST;
+        return exit_key_made ? 0 : -ENOMEM; /* nor would a fork be noticed */
 }
 
 int weft__thread_enlist(void)

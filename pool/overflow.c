@@ -142,8 +142,14 @@ static void on_fault(int signal, siginfo_t *info, void *context)
         pass_on(signal, info, context);
 }
 
+static size_t handler_stack; /* of each worker; the same from the first pool on */
+
 static void set_handler(void)
 {
+        /* The registers of this processor, and little else. */
+        long least = sysconf(_SC_MINSIGSTKSZ);
+        handler_stack = HANDLER_STACK + (least > 0 ? (size_t)least : 0);
+
         struct sigaction action = {.sa_sigaction = on_fault,
                                    .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
         if (sigaction(SIGSEGV, NULL, &earlier) == 0)
@@ -156,16 +162,9 @@ void weft__overflow_watch(void)
         pthread_once(&once, set_handler);
 }
 
-static size_t stack_size(void)
-{
-        long least =
-            sysconf(_SC_MINSIGSTKSZ); /* the registers of this processor, and little else */
-        return HANDLER_STACK + (least > 0 ? (size_t)least : 0);
-}
-
 void *weft__overflow_begin(void)
 {
-        stack_t stack = {.ss_size = stack_size()}, before;
+        stack_t stack = {.ss_size = handler_stack}, before;
         /* Where the program has given the thread one, as a hook of its own might, it stays. */
         if (sigaltstack(NULL, &before) < 0 || !(before.ss_flags & SS_DISABLE))
                 return NULL;
@@ -188,7 +187,7 @@ void weft__overflow_end(void *stack)
         if (!stack)
                 return;
         sigaltstack(&none, NULL);
-        munmap(stack, stack_size());
+        munmap(stack, handler_stack);
 }
 
 #endif

@@ -69,8 +69,11 @@ static int read_options(weft_pool_options *o, const weft_pool_options *given)
 static int start_workers(weft_pool *pool, const weft_pool_options *o, unsigned *ret_started)
 {
         pthread_attr_t attr;
+        *ret_started = 0;
         int r = pthread_attr_init(&attr);
-        if (r == 0 && o->affinity)
+        if (r != 0)
+                return -r;
+        if (o->affinity)
                 r = pthread_attr_setaffinity_np(
                     &attr, o->affinity_size ? o->affinity_size : sizeof(cpu_set_t), o->affinity);
         unsigned n = 0;
@@ -174,6 +177,8 @@ static int create(weft_pool **ret, const weft_pool_options *options)
 {
         weft_pool_options o = {0};
         int r = ret ? weft__context_usable() : -EINVAL;
+        if (r == 0 && !weft__worker_usable())
+                r = -ENOMEM;
         if (r == 0)
                 r = read_options(&o, options);
         if (r < 0)

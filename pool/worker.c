@@ -35,6 +35,7 @@ enum {
 };
 
 static _Thread_local weft__worker *self;
+static bool child_handled; /* by init(): else a child's thread would be taken for a worker */
 
 static _Thread_local weft_task *task_outside;
 
@@ -51,7 +52,12 @@ static void after_fork(void)
 
 __attribute__((constructor(103))) static void init(void)
 {
-        pthread_atfork(NULL, NULL, after_fork);
+        child_handled = pthread_atfork(NULL, NULL, after_fork) == 0;
+}
+
+bool weft__worker_usable(void)
+{
+        return child_handled;
 }
 
 __attribute__((noinline)) weft__worker *weft__worker_self(void)

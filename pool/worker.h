@@ -167,6 +167,9 @@ struct weft_pool {
  * elsewhere. */
 weft__worker *weft__worker_self(void);
 
+/* Whether there may be workers: false if a fork of theirs would not be noticed. */
+bool weft__worker_usable(void);
+
 /* The task that runs on this thread now; NULL outside tasks. */
 weft_task *weft__task_self(void);
 

@@ -93,9 +93,11 @@ WEFT_API int weft_group_cancel(weft_group *group);
 
 /* weft_group_fini - wait for the tasks that are left, whatever it takes: neither cancellation nor
  * an error ends this wait. (To be quick, cancel first; if the task that the group belongs to has
- * been cancelled, that is done.) After it the storage is the caller's again; NULL is fine. The pool
- * may have been destroyed before, since that waits for the tasks as well. Returns at once in a
- * forked child. Not to be called by a task of the group. Parks or blocks. Since 0.1. */
+ * been cancelled, that is done. So it is if no stack can be had for the worker to go on with while
+ * the calling task waits, since then the others might never begin.) After it the storage is the
+ * caller's again; NULL is fine. The pool may have been destroyed before, since that waits for the
+ * tasks as well. Returns at once in a forked child. Not to be called by a task of the group. Parks
+ * or blocks. Since 0.1. */
 WEFT_API void weft_group_fini(weft_group *group);
 
 WEFT_END_DECLS
