@@ -134,6 +134,8 @@ int db_transaction(weft_fn *fn, void *arg)
         int r = weft_mutex_lock(&s->turn, WEFT_FOREVER);
         if (r < 0)
                 return r;
+        if (!sqlite3_get_autocommit(s->db)) /* the last one could not even be rolled back */
+                end(s, "ROLLBACK");
         struct command begin = {.shard = s, .sql = "BEGIN IMMEDIATE"};
         r = execute(&begin);
         if (r == 0) {
@@ -167,11 +169,14 @@ int db_insert(int part, const char *text)
         struct shard *s = enter(&r);
         if (!s)
                 return r;
-        sqlite3_bind_text(s->insert, 1, weft_get(&request_id), -1, SQLITE_STATIC);
-        sqlite3_bind_text(s->insert, 2, weft_get(&request_user), -1, SQLITE_STATIC);
-        sqlite3_bind_int(s->insert, 3, part);
-        sqlite3_bind_text(s->insert, 4, text, -1, SQLITE_STATIC);
-        r = result_of(s, sqlite3_step(s->insert));
+        r = sqlite3_bind_text(s->insert, 1, weft_get(&request_id), -1, SQLITE_STATIC);
+        if (!r)
+                r = sqlite3_bind_text(s->insert, 2, weft_get(&request_user), -1, SQLITE_STATIC);
+        if (!r)
+                r = sqlite3_bind_int(s->insert, 3, part);
+        if (!r)
+                r = sqlite3_bind_text(s->insert, 4, text, -1, SQLITE_STATIC);
+        r = result_of(s, r ? r : sqlite3_step(s->insert));
         if (r == 0)
                 r = (int)(sqlite3_last_insert_rowid(s->db) & INT_MAX);
         sqlite3_reset(s->insert);
@@ -189,10 +194,11 @@ static int read_latest(void *arg) /* on a thread for blocking calls: the user is
 {
         struct reading *reading = arg;
         sqlite3_stmt *query = reading->shard->latest;
-        sqlite3_bind_text(query, 1, weft_get(&request_user), -1, SQLITE_STATIC);
-        int r = result_of(reading->shard, sqlite3_step(query));
-        if (r == 0)
-                reading->json = strdup((const char *)sqlite3_column_text(query, 0));
+        int r = sqlite3_bind_text(query, 1, weft_get(&request_user), -1, SQLITE_STATIC);
+        r = result_of(reading->shard, r ? r : sqlite3_step(query));
+        const char *json = r == 0 ? (const char *)sqlite3_column_text(query, 0) : NULL;
+        if (json)
+                reading->json = strdup(json);
         sqlite3_reset(query);
         sqlite3_clear_bindings(query);
         return r < 0 || reading->json ? r : -ENOMEM;

@@ -58,13 +58,19 @@ static int put_truth(sqlite3 *db, const struct tree *tree, int requests)
         for (size_t i = 0; !r && i < tree->count; i++) {
                 const struct tree_file *file = &tree->files[i];
                 int owner = share_owner(tree->count, requests, i);
-                sqlite3_bind_text(insert, 1, file->path, -1, SQLITE_STATIC);
-                sqlite3_bind_int(insert, 2, owner);
-                sqlite3_bind_int(insert, 3, share_rolls_back(owner));
-                sqlite3_bind_int64(insert, 4, (sqlite3_int64)file->size);
-                sqlite3_bind_blob(insert, 5, file->digest, TREE_DIGEST, SQLITE_STATIC);
-                sqlite3_step(insert);
-                r = sqlite3_reset(insert);
+                r = sqlite3_bind_text(insert, 1, file->path, -1, SQLITE_STATIC);
+                if (!r)
+                        r = sqlite3_bind_int(insert, 2, owner);
+                if (!r)
+                        r = sqlite3_bind_int(insert, 3, share_rolls_back(owner));
+                if (!r)
+                        r = sqlite3_bind_int64(insert, 4, (sqlite3_int64)file->size);
+                if (!r)
+                        r = sqlite3_bind_blob(insert, 5, file->digest, TREE_DIGEST, SQLITE_STATIC);
+                if (!r) {
+                        sqlite3_step(insert);
+                        r = sqlite3_reset(insert);
+                }
         }
         sqlite3_finalize(insert);
         return r;

@@ -86,12 +86,17 @@ int transaction_end(struct transaction *transaction, bool commit)
 int transaction_insert(struct transaction *t, int request, const struct tree_file *file)
 {
         pthread_mutex_lock(&t->lock);
-        sqlite3_bind_int(t->insert, 1, request);
-        sqlite3_bind_text(t->insert, 2, file->path, -1, SQLITE_STATIC);
-        sqlite3_bind_int64(t->insert, 3, (sqlite3_int64)file->size);
-        sqlite3_bind_blob(t->insert, 4, file->digest, TREE_DIGEST, SQLITE_STATIC);
-        sqlite3_step(t->insert);
-        int r = sqlite3_reset(t->insert); /* gives the step's error, if there was one */
+        int r = sqlite3_bind_int(t->insert, 1, request);
+        if (!r)
+                r = sqlite3_bind_text(t->insert, 2, file->path, -1, SQLITE_STATIC);
+        if (!r)
+                r = sqlite3_bind_int64(t->insert, 3, (sqlite3_int64)file->size);
+        if (!r)
+                r = sqlite3_bind_blob(t->insert, 4, file->digest, TREE_DIGEST, SQLITE_STATIC);
+        if (!r) {
+                sqlite3_step(t->insert);
+                r = sqlite3_reset(t->insert); /* gives the step's error, if there was one */
+        }
         sqlite3_clear_bindings(t->insert);
         pthread_mutex_unlock(&t->lock);
         return r;
