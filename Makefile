@@ -27,6 +27,7 @@ LIBDIR   ?= $(PREFIX)/lib
 V        ?= 0# 1: show the commands
 SECONDS  ?= 60
 SEED     ?=# of make stress; none: from the clock
+FAULTS   ?= quick# of make check-faults; all: with more uses of each site, and the unit tests
 
 VERSION := 0.1.0
 SONAME  := libweft.so.0
@@ -51,6 +52,9 @@ variant_aarch64  := -DSLOW_BUILD=1 -DSTRESS_SLOW=1 -DIN_EMULATOR=1
 calls_of          = -fsanitize=thread -Wno-tsan \
                     -Dmemcpy=$(1)_memcpy -Dmemmove=$(1)_memmove -Dmemset=$(1)_memset
 MODEL_CALLS      := $(call calls_of,model)
+# For tests/faults: what the library calls and may fail goes through that.
+variant_faults   := -DPATIENCE_MS=2000 -DCHECK_ENDS=1
+CALLS_faults     := -include tests/faults/calls.h
 variant_model    := -DWEFT_MODEL=1 -fno-pie -fdebug-prefix-map=$(CURDIR)=. $(MODEL_CALLS)
 COUNTED_CALLS    := $(call calls_of,counted)
 variant_counted  := -DWEFT_COUNTED=1 -U__SANITIZE_THREAD__ $(COUNTED_CALLS)
@@ -63,7 +67,7 @@ PORTS    := ucontext aarch64
 compiler_tsan    := CC=$(CLANG)
 compiler_aarch64 := CC=aarch64-linux-gnu-gcc
 
-OWN_RUNNER := $(filter $(CHECKERS) $(PORTS),$(VARIANT))
+OWN_RUNNER := $(filter $(CHECKERS) $(PORTS) faults,$(VARIANT))
 
 # ---- Flags ---------------------------------------------------------------------------------------
 
@@ -77,7 +81,7 @@ COMMON   := -std=gnu11 -D_GNU_SOURCE= $(WARNINGS) $(CFLAGS) -fexceptions -pthrea
 # One set of objects for both libraries: hidden, bound within the library, thread-locals at a fixed
 # offset. It costs the static one nothing.
 LIB_FLAGS := $(COMMON) -Wwrite-strings -I. -fPIC -fvisibility=hidden -fno-semantic-interposition \
-             -ftls-model=initial-exec
+             -ftls-model=initial-exec $(CALLS_$(VARIANT))
 LIBS := $(if $(filter 1,$(JEMALLOC)),-ljemalloc) -pthread
 
 compile = @mkdir -p $(@D); $(call say,CC) $(CC) -MMD -MP -c
@@ -146,13 +150,18 @@ selftest_ucontext := outcomes
 selftest_aarch64  := outcomes
 SELFTEST := $(addprefix $(B)/selftest/,$(selftest_$(VARIANT)))
 
+objects = $(patsubst %,$(B)/obj/%.o,$(wildcard $(1)))
+
+# What runs the tests instead of tests/run/main.c.
+MAIN_faults := tests/faults/main.c tests/faults/job.c tests/faults/inject.c tests/faults/calls.c
+
 ifeq ($(OWN_RUNNER),)
 RUNNER_FLAGS :=
 RUNNER       := -lcriterion
 else
 RUNNER_FLAGS := -Itests/run
-RUNNER       := $(B)/run.o
-$(UNIT) $(SELFTEST): $(B)/run.o
+RUNNER       := $(call objects,tests/run/run.c $(or $(MAIN_$(VARIANT)),tests/run/main.c))
+$(UNIT) $(SELFTEST): $(RUNNER)
 endif
 
 program = $(link) -MMD -MP $(COMMON) $(1) $< $(2) $(B)/libweft.a $(LIBS) -lm -o $@
@@ -185,6 +194,33 @@ $(B)/obj/tests/model/%.c.o: tests/model/%.c $(B)/flags
 $(B)/obj/tests/model/checker/%.c.o: tests/model/checker/%.c $(B)/flags
 	$(compile) $(filter-out $(MODEL_CALLS),$(COMMON)) -I. $< -o $@
 
+# The scenes are one program, with all of the library.
+FAULTS_SCENES := $(call objects,tests/faults/scene.c tests/faults/scenes/*.c)
+
+$(B)/scenes: $(FAULTS_SCENES) $(RUNNER) $(B)/libweft.a
+	$(link) $(COMMON) $(FAULTS_SCENES) $(RUNNER) -Wl,--whole-archive $(B)/libweft.a \
+	    -Wl,--no-whole-archive $(LIBS) -o $@
+
+FAULTS_SELFTEST := $(call objects,tests/faults/scene.c tests/faults/selftest/*.c)
+$(B)/faults-selftest: $(FAULTS_SELFTEST) $(RUNNER) $(B)/libweft.a
+	$(link) $(COMMON) $(FAULTS_SELFTEST) $(RUNNER) $(B)/libweft.a $(LIBS) -o $@
+
+# Those of the database, with what uses one.
+FAULTS_USERS := $(call objects,$(filter-out %/main.c,$(wildcard examples/server/*.c)) \
+                  perf/compare/transaction.c perf/compare/audit.c perf/compare/terminal.c)
+FAULTS_DATABASE := $(call objects,tests/faults/scene.c tests/faults/sqlite.c \
+                     tests/faults/database/*.c) $(FAULTS_USERS)
+$(B)/database: $(FAULTS_DATABASE) $(RUNNER) $(B)/libweft.a
+	$(link) $(COMMON) $(FAULTS_DATABASE) $(RUNNER) $(B)/libweft.a -lsqlite3 -lhttp_parser \
+	    $(LIBS) -o $@
+ifeq ($(VARIANT),faults)
+$(FAULTS_USERS): COMMON += -I. -Itests/faults -include tests/faults/sqlite.h
+endif
+
+$(B)/obj/tests/faults/selftest/seeded.c.o: COMMON += $(CALLS_$(VARIANT))
+$(B)/obj/tests/faults/%.c.o: tests/faults/%.c $(B)/flags
+	$(compile) $(COMMON) -I. -Itests/faults -Itests/run $< -o $@
+
 $(B)/stress/%: tests/stress/%.c $(B)/libweft.a $(B)/flags
 	$(call program)
 
@@ -194,8 +230,6 @@ EXAMPLE_DIR_LIBS := -Wl,--as-needed -lsqlite3 -lhttp_parser -Wl,--no-as-needed
 
 $(B)/examples/%: examples/%.c $(B)/libweft.a $(B)/flags
 	$(call program,,$(EXAMPLE_LIBS))
-
-objects = $(patsubst %,$(B)/obj/%.o,$(wildcard $(1)))
 
 define example_of_directory
 $(B)/$(1): $$(call objects,$(1)/*.c) $(B)/libweft.a
@@ -221,7 +255,7 @@ example-server-test:  ## examples/server against real clients
 	@+$(submake) $(B)/examples/server $(B)/examples/server-thread-local
 	examples/server/test
 
-$(B)/run.o: tests/run/run.c $(B)/flags
+$(B)/obj/tests/run/%.c.o: tests/run/%.c $(B)/flags
 	$(compile) $(COMMON) -Itests/run $< -o $@
 
 # ---- Checks --------------------------------------------------------------------------------------
@@ -230,7 +264,8 @@ $(B)/run.o: tests/run/run.c $(B)/flags
 HOUSE_CHECKS := tests/check-house tests/compile/run tests/install/run tests/compare/run \
                 tests/perf/run
 
-.PHONY: check check-all check-house check-model models suite unit-programs stress
+.PHONY: check check-all check-house check-model models check-faults faults suite unit-programs \
+    stress
 .PHONY: $(addprefix check-,$(CHECKERS) $(PORTS))
 
 check:  ## build everything, run all tests, print the counts
@@ -257,6 +292,14 @@ models: $(MODELS)
 	@MODEL_BUILD=$(B) MODEL_COMPILE='$(CC) -MMD -MP -c $(LIB_FLAGS)' MODEL_OBJECTS='$(MODEL_CHECKER)' \
 	    MODEL_LINK='$(CC) $(LDFLAGS) -no-pie' \
 	    tests/run/suite model $(B)/log $(MODELS) $(MODEL_SCRIPTS)
+
+check-faults:  ## what may fail made to fail; FAULTS=all: more of it, and under the unit tests
+	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_faults)'
+	@+$(submake) VARIANT=faults JEMALLOC=0 faults
+
+FAULTS_UNIT := $(if $(filter all,$(FAULTS)),$(UNIT))
+faults: $(B)/scenes $(B)/database $(B)/faults-selftest $(FAULTS_UNIT)
+	@FAULTS='$(FAULTS)' tests/faults/run $(B) $(FAULTS_UNIT)
 
 unit-programs: $(SELFTEST) $(UNIT)
 
@@ -480,6 +523,7 @@ DEPS_tsan     := clang libclang-rt-dev llvm
 DEPS_ubsan    := llvm
 DEPS_valgrind := valgrind libc6-dbg
 DEPS_model    := gcc binutils
+DEPS_faults   := libsqlite3-dev libhttp-parser-dev binutils
 DEPS_aarch64  := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 DEPS := $(sort $(foreach d,build check compare examples server_test perf rivals lint $(CHECKERS) \
           model aarch64,$(DEPS_$(d))))

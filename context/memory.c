@@ -25,7 +25,8 @@ static int refused(size_t size)
 }
 #endif
 
-void *weft__alloc(size_t size)
+/* The names are in parentheses since tests/faults has macros of these names before this file. */
+void *(weft__alloc)(size_t size)
 {
         if (refused(size))
                 return NULL;
@@ -36,7 +37,7 @@ void *weft__alloc(size_t size)
 #endif
 }
 
-void *weft__alloc_zeroed(size_t size)
+void *(weft__alloc_zeroed)(size_t size)
 {
         if (refused(size))
                 return NULL;
@@ -47,7 +48,7 @@ void *weft__alloc_zeroed(size_t size)
 #endif
 }
 
-void *weft__alloc_lines(size_t size)
+void *(weft__alloc_lines)(size_t size)
 {
         if (refused(size))
                 return NULL;
@@ -61,7 +62,7 @@ void *weft__alloc_lines(size_t size)
 #endif
 }
 
-void weft__free(void *p, size_t size)
+void(weft__free)(void *p, size_t size)
 {
         if (!p)
                 return;

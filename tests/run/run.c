@@ -2,22 +2,16 @@
  *
  * The small test runner behind tests/run/criterion/criterion.h: what it offers is told there.
  *
- *   PROGRAM [FILTER]    runs the tests whose suite/name matches the shell pattern
- *
  * One process per test, forked from a parent with one thread, which waits for it, and kills it and
  * its children at the timeout. What the test found is written to memory shared with the parent, so
  * it holds even if the test is killed; the rest is the exit status, by which the sanitizers report.
- * The test ends by exit(), so that LeakSanitizer looks at it. Prints the failures, which tests took
- * more than 10 s and, last, the line "N passed, N failed, N skipped". Exit 1 if a test failed. Told
- * to end by SIGTERM, it says which test was running.
+ * The test ends by exit(), so that LeakSanitizer looks at it.
  */
-#include <criterion/criterion.h>
+#include "run.h"
 
-#include <fnmatch.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -28,18 +22,32 @@
 #include <valgrind/valgrind.h>
 #endif
 
-enum outcome { PASSED, FAILED, SKIPPED, OUTCOMES };
-
-/* Written by the test's process, read by the parent when that has ended. */
-struct verdict {
-        atomic_int failures;
-        atomic_int skipped;
-};
-
 static struct run_test *tests;
 static struct run_test **tests_end = &tests;
-static struct verdict *verdict;
+static struct run_verdict *verdict;
 static bool told_to_end;
+
+const struct run_test *run_tests(void)
+{
+        return tests;
+}
+
+void run_begin(struct run_verdict *memory)
+{
+        verdict = memory;
+        if (!verdict)
+                verdict = mmap(NULL, sizeof(*verdict), PROT_READ | PROT_WRITE,
+                               MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        if (verdict == MAP_FAILED) {
+                perror("mmap");
+                exit(2);
+        }
+}
+
+bool run_told_to_end(void)
+{
+        return told_to_end;
+}
 
 void run_register(struct run_test *test)
 {
@@ -109,8 +117,7 @@ void run_log(const char *level, const char *format, ...)
         TELL(head, format);
 }
 
-/* What the test does not say itself, its suite may say for it. */
-static struct run_options options_of(const struct run_test *test)
+struct run_options run_options_of(const struct run_test *test)
 {
         struct run_options o = test->options;
 
@@ -127,13 +134,6 @@ static struct run_options options_of(const struct run_test *test)
         return o;
 }
 
-static double seconds_allowed(const struct run_options *o)
-{
-        const char *slower = getenv("TEST_SLOWER");
-
-        return (o->timeout > 0 ? o->timeout : 30) * (slower ? atof(slower) : 1);
-}
-
 /* A process that a test forks has lost what the test's other threads held; that is no leak. (Under
  * the sanitizers, it is to leave by _exit().) */
 static void forget_leaks(void)
@@ -143,18 +143,18 @@ static void forget_leaks(void)
 #endif
 }
 
-static _Noreturn void run_here(const struct run_test *test, const struct run_options *o,
-                               const sigset_t *mask)
+_Noreturn void run_alone(const struct run_test *test)
 {
+        struct run_options o = run_options_of(test);
+
         setpgid(0, 0);
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         pthread_atfork(NULL, NULL, forget_leaks);
-        sigprocmask(SIG_SETMASK, mask, NULL);
-        if (o->init)
-                o->init();
+        if (o.init)
+                o.init();
         test->function();
-        if (o->fini)
-                o->fini();
+        if (o.fini)
+                o.fini();
         exit(0);
 }
 
@@ -187,40 +187,12 @@ static bool wait_for(pid_t child, double seconds, const sigset_t *signals, int *
         return true;
 }
 
-/* Why the test failed, or NULL. */
-static const char *judge(const struct run_options *o, bool in_time, int status, char *text,
-                         size_t size)
+struct run_result run_test(const struct run_test *test, double seconds, void (*first)(void))
 {
-        int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-
-        if (!in_time)
-                return told_to_end ? "had not ended when the time for all was up" : "timed out";
-        if (atomic_load(&verdict->failures))
-                return "failed";
-        if (signal != o->signal) {
-                snprintf(text, size, "killed by signal %d, not %d", signal, o->signal);
-                return text;
-        }
-        if (!signal && WEXITSTATUS(status) != o->exit_code) {
-                snprintf(text, size, "exit status %d, not %d", WEXITSTATUS(status), o->exit_code);
-                return text;
-        }
-        return NULL;
-}
-
-static enum outcome run_one(const struct run_test *test)
-{
-        struct run_options o = options_of(test);
+        struct run_result result = {.in_time = true};
         sigset_t signals, mask;
-        char text[64];
-        const char *why;
-        double began;
-        bool in_time;
-        int status = 0;
         pid_t child;
 
-        if (o.disabled)
-                return SKIPPED;
         atomic_store(&verdict->failures, 0);
         atomic_store(&verdict->skipped, 0);
         sigemptyset(&signals);
@@ -228,46 +200,20 @@ static enum outcome run_one(const struct run_test *test)
         sigaddset(&signals, SIGTERM);
         sigprocmask(SIG_BLOCK, &signals, &mask);
         fflush(NULL);
-        began = seconds_now();
         child = fork();
         if (child < 0) {
                 perror("fork");
                 exit(2);
         }
-        if (child == 0)
-                run_here(test, &o, &mask);
-        in_time = wait_for(child, seconds_allowed(&o), &signals, &status);
+        if (child == 0) {
+                sigprocmask(SIG_SETMASK, &mask, NULL);
+                if (first)
+                        first();
+                run_alone(test);
+        }
+        result.in_time = wait_for(child, seconds, &signals, &result.status);
         sigprocmask(SIG_SETMASK, &mask, NULL);
-
-        if (atomic_load(&verdict->skipped))
-                return SKIPPED;
-        why = judge(&o, in_time, status, text, sizeof(text));
-        if (why)
-                fprintf(stderr, "FAIL %s/%s: %s\n", test->suite, test->name, why);
-        if (seconds_now() - began > 10)
-                fprintf(stderr, "     %s/%s took %.0f s\n", test->suite, test->name,
-                        seconds_now() - began);
-        if (told_to_end)
-                exit(1);
-        return why ? FAILED : PASSED;
-}
-
-int main(int argc, char **argv)
-{
-        int count[OUTCOMES] = {0};
-        char name[256];
-
-        verdict =
-            mmap(NULL, sizeof(*verdict), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-        if (verdict == MAP_FAILED) {
-                perror("mmap");
-                return 2;
-        }
-        for (const struct run_test *t = tests; t; t = t->next) {
-                snprintf(name, sizeof(name), "%s/%s", t->suite, t->name);
-                if (t->name && (argc < 2 || fnmatch(argv[1], name, 0) == 0))
-                        count[run_one(t)]++;
-        }
-        printf("%d passed, %d failed, %d skipped\n", count[PASSED], count[FAILED], count[SKIPPED]);
-        return count[FAILED] ? 1 : 0;
+        result.failures = atomic_load(&verdict->failures);
+        result.skipped = atomic_load(&verdict->skipped);
+        return result;
 }

@@ -107,6 +107,9 @@ static _Atomic(const char *) first_failed_check;
 static inline void check_failed(const char *text)
 {
         const char *none = NULL;
+#if defined(CHECK_ENDS) /* under faults, where nothing that follows would make sense */
+        run_ended(__FILE__, __LINE__, text, " ");
+#endif
         atomic_compare_exchange_strong(&first_failed_check, &none, text);
 }
 
@@ -224,9 +227,13 @@ static inline int join(weft_task *task)
 
 /* Waits in the plain way, on the test's own thread, until the count is reached. It gives up only to
  * show which wait hung. */
+#ifndef PATIENCE_MS
+#define PATIENCE_MS (SLOW_BUILD ? 120000 : 20000)
+#endif
+
 static inline bool reaches(atomic_int *count, int wanted)
 {
-        for (int64_t end = in_ms(SLOW_BUILD ? 120000 : 20000); atomic_load(count) < wanted;) {
+        for (int64_t end = in_ms(PATIENCE_MS); atomic_load(count) < wanted;) {
                 if (weft_now() > end)
                         return false;
                 usleep(200);
