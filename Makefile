@@ -132,13 +132,14 @@ $(B)/flags: FORCE
 
 # ---- Test programs -------------------------------------------------------------------------------
 # unit: a Criterion program a file, which may open private headers. stress, examples: plain programs
-# on the public headers alone; exit 0, 1, or 77 for skipped. selftest: what a checker must find.
+# on the public headers alone, of a file or of a directory of files; exit 0, 1, or 77 for skipped.
+# selftest: what a checker must find.
 
 names    = $(patsubst tests/%.c,$(B)/%,$(wildcard tests/$(1)/*.c))
 UNIT     := $(call names,unit)
-STRESS   := $(call names,stress)
+STRESS_DIRS  := $(patsubst tests/%/,%,$(sort $(dir $(wildcard tests/stress/*/*.c))))
+STRESS   := $(call names,stress) $(STRESS_DIRS:%=$(B)/%)
 EXAMPLES := $(patsubst %.c,$(B)/%,$(wildcard examples/*.c))
-# Those of more than one file: a directory is a program.
 EXAMPLE_DIRS := $(patsubst %/,%,$(sort $(dir $(wildcard examples/*/*.c))))
 
 selftest_test     := outcomes
@@ -237,6 +238,15 @@ $(B)/$(1): $$(call objects,$(1)/*.c) $(B)/libweft.a
 endef
 $(foreach d,$(EXAMPLE_DIRS),$(eval $(call example_of_directory,$(d))))
 
+define stress_of_directory
+$(B)/$(1): $$(call objects,tests/$(1)/*.c) $(B)/libweft.a
+	$$(link) $$(COMMON) $$^ $$(LIBS) -lm -o $$@
+endef
+$(foreach d,$(STRESS_DIRS),$(eval $(call stress_of_directory,$(d))))
+
+$(B)/obj/tests/stress/%.c.o: tests/stress/%.c $(B)/flags
+	$(compile) $(COMMON) $< -o $@
+
 $(B)/obj/examples/%.c.o: examples/%.c $(B)/flags
 	$(compile) $(COMMON) $< -o $@
 
@@ -261,8 +271,8 @@ $(B)/obj/tests/run/%.c.o: tests/run/%.c $(B)/flags
 # ---- Checks --------------------------------------------------------------------------------------
 # tests/run/suite runs programs, shows each, adds up their counts, and fails if any failed.
 
-HOUSE_CHECKS := tests/check-house tests/compile/run tests/install/run tests/compare/run \
-                tests/perf/run
+HOUSE_CHECKS := tests/check-house tests/stress/soak/faults tests/compile/run tests/install/run \
+                tests/compare/run tests/perf/run
 
 .PHONY: check check-all check-house check-model models check-faults faults suite unit-programs \
     stress
@@ -306,7 +316,7 @@ unit-programs: $(SELFTEST) $(UNIT)
 suite: unit-programs $(STRESS)
 	@tests/run/suite $(VARIANT) $(B)/log $(SELFTEST) $(UNIT) $(STRESS)
 
-stress:  ## the stress tests for SECONDS=60 in all; SEED=N
+stress:  ## the stress tests for SECONDS=60 in all, most of it soak; SEED=N
 	@+$(submake) deps DEPS='$(DEPS_build)'
 	@+$(submake) $(STRESS)
 	@tests/run/stress $(SECONDS) '$(SEED)' $(STRESS)

@@ -49,8 +49,9 @@
 #define STRESS_TSAN 0
 #endif
 
-static uint64_t stress_seed;
-static const char *stress_name;
+/* One of each in programs of several files. */
+__attribute__((weak)) uint64_t stress_seed;
+__attribute__((weak)) const char *stress_name;
 
 /* The first failure ends the program: what comes after it is not to be trusted. */
 static inline void __attribute__((noreturn, format(printf, 4, 5)))
