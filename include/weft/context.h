@@ -115,7 +115,8 @@ typedef struct weft_var {
  *   static weft_var locale = WEFT_VAR_INIT("locale", .fallback = &plain, .release = locale_free);
  *
  * Vars are meant to be few and static, like thread-locals: each that is ever set takes a slot in
- * the process for good (about 16 bytes), and look-ups are fastest for the first eight. */
+ * the process for good (about 16 bytes), also when it is retired, and look-ups are fastest for the
+ * first eight. When 8388592 have been set there are no more: -ENOMEM from the next one's set. */
 #define WEFT_VAR_INIT(...)                                                                         \
         {                                                                                          \
                 .name = __VA_ARGS__                                                                \

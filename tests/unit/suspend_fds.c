@@ -253,6 +253,49 @@ Test(suspend_blocking, calls_overlap_on_one_worker_each_in_its_tasks_frame, .tim
         weft_pool_destroy(pool);
 }
 
+enum { MOST_THREADS = 64, CALLS = 100 };
+
+static atomic_int calling, most_calling;
+
+static int calls_for_long(void *gate)
+{
+        int n = atomic_fetch_add(&calling, 1) + 1, most = atomic_load(&most_calling);
+        while (n > most && !atomic_compare_exchange_weak(&most_calling, &most, n))
+                ;
+        plug__wait(gate);
+        atomic_fetch_sub(&calling, 1);
+        return 7;
+}
+
+static int has_it_called(void *gate)
+{
+        return weft_blocking(calls_for_long, gate);
+}
+
+Test(suspend_blocking, calls_beyond_64_queue_up_and_idle_threads_end, .timeout = 60)
+{
+        weft_pool *pool = begin(1);
+        weft_task *task[CALLS];
+        sem_t gate;
+        sem_init(&gate, 0, 0);
+        int threads = entries_of("/proc/self/task");
+        for (int i = 0; i < CALLS; i++)
+                task[i] = spawn(pool, has_it_called, &gate);
+        cr_assert(reaches(&calling, MOST_THREADS));
+        usleep(20000); /* no more come */
+        cr_assert_eq(entries_of("/proc/self/task"), threads + MOST_THREADS);
+        for (int i = 0; i < CALLS; i++)
+                sem_post(&gate);
+        for (int i = 0; i < CALLS; i++)
+                cr_assert_eq(join(task[i]), 7);
+        cr_assert_eq(atomic_load(&most_calling), MOST_THREADS);
+        for (int64_t end = in_ms(20000); entries_of("/proc/self/task") > threads;) {
+                cr_assert_lt(weft_now(), end, "idle threads are left");
+                usleep(50000);
+        }
+        weft_pool_destroy(pool);
+}
+
 static int answers(void *arg)
 {
         return (int)(long)arg;

@@ -158,6 +158,46 @@ Test(sync, semaphore_lets_in_as_many_as_it_has_units, .timeout = 60)
         weft_pool_destroy(pool);
 }
 
+/* Ten tasks that wait, one after the other, before the next one comes. */
+static void arrive_in_turn(weft_pool *pool, weft_task **task, weft_fn *waits)
+{
+        arrived = served = 0;
+        for (long i = 0; i < 10; i++) {
+                task[i] = spawn(pool, waits, (void *)i);
+                while (arrived <= i)
+                        weft_sleep_until(weft_now() + MS / 10);
+        }
+        weft_sleep_until(weft_now() + 5 * MS); /* the last one, too */
+}
+
+static void assert_served_in_turn(weft_task **task)
+{
+        for (int i = 0; i < 10; i++)
+                cr_assert_eq(join(task[i]), 0);
+        for (int i = 0; i < 10; i++)
+                cr_assert_eq(order[i], i);
+}
+
+static int take_a_unit_in_turn(void *arg)
+{
+        arrived++;
+        int r = weft_semaphore_wait(&semaphore, WEFT_FOREVER);
+        order[served++] = (int)(long)arg;
+        return r;
+}
+
+Test(sync, semaphore_is_served_in_the_order_of_arrival, .timeout = 60)
+{
+        weft_pool *pool = begin(1);
+        weft_task *task[10];
+        weft_semaphore_init(&semaphore, 0);
+        arrive_in_turn(pool, task, take_a_unit_in_turn);
+        for (int i = 0; i < 10; i++)
+                cr_assert_eq(weft_semaphore_post(&semaphore), 0);
+        assert_served_in_turn(task);
+        weft_pool_destroy(pool);
+}
+
 Test(sync, semaphore_refuses_to_wrap)
 {
         weft_semaphore_init(&semaphore, UINT64_MAX);
@@ -275,6 +315,45 @@ Test(sync, channel_keeps_the_order_and_what_is_left_after_close)
         cr_assert_eq(weft_channel_close(channel), -EALREADY);
         cr_assert_eq(weft_channel_send(channel, &in, WEFT_FOREVER), -EPIPE);
         cr_assert_null(weft_channel_destroy(channel));
+}
+
+static int send_in_turn(void *arg)
+{
+        long item = (long)arg;
+        arrived++;
+        return weft_channel_send(channel, &item, WEFT_FOREVER);
+}
+
+static int receive_in_turn(void *arg)
+{
+        long item = -1;
+        arrived++;
+        int r = weft_channel_receive(channel, &item, WEFT_FOREVER);
+        order[(long)arg] = (int)item;
+        return r;
+}
+
+Test(sync, channel_serves_senders_and_receivers_in_the_order_of_arrival, .timeout = 60)
+{
+        weft_pool *pool = begin(1);
+        weft_task *task[10];
+        long item = -1;
+        cr_assert_eq(weft_channel_create(&channel, sizeof(long), 1), 0);
+        arrive_in_turn(pool, task, receive_in_turn);
+        for (item = 0; item < 10; item++)
+                cr_assert_eq(weft_channel_send(channel, &item, WEFT_FOREVER), 0);
+        assert_served_in_turn(task);
+
+        cr_assert_eq(weft_channel_send(channel, &item, 0), 0); /* it is full */
+        arrive_in_turn(pool, task, send_in_turn);
+        cr_assert_eq(weft_channel_receive(channel, &item, 0), 0);
+        for (long i = 0; i < 10; i++) {
+                cr_assert_eq(weft_channel_receive(channel, &item, WEFT_FOREVER), 0);
+                order[i] = (int)item;
+        }
+        assert_served_in_turn(task);
+        channel = weft_channel_destroy(channel);
+        weft_pool_destroy(pool);
 }
 
 static int send_one(void *item)

@@ -403,3 +403,27 @@ Test(var, retain_alone_is_called_once_for_each_binding)
         weft_context_unref(weft_context_swap(NULL));
         cr_assert_eq(retains, 2);
 }
+
+/* Each that is set takes a slot for good, one that was retired too; and the slots have an end. */
+Test(var, after_eight_million_there_are_no_more_and_the_others_stay, .timeout = 60)
+{
+        enum { ALL = 16 * ((1 << 19) - 1) };
+        static weft_var old = WEFT_VAR_INIT("old");
+        static weft_var passing = WEFT_VAR_INIT("passing"), none = WEFT_VAR_INIT("none");
+        weft_token token;
+        int set = 0, r;
+
+        cr_assert_eq(weft_set(&old, V(1), NULL), 0);
+        while ((r = weft_set(&passing, V(2), &token)) == 0) {
+                cr_assert_eq(weft_reset(&passing, &token), 0);
+                weft_var_fini(&passing);
+                set++;
+        }
+        cr_assert_eq(r, -ENOMEM);
+        cr_assert_geq(set, ALL - 100); /* weft's own, and those of the tests' */
+        cr_assert_eq(weft_set(&none, V(3), NULL), -ENOMEM);
+        cr_assert_null(weft_get(&none));
+        cr_assert_eq(weft_get(&old), V(1));
+        cr_assert_eq(weft_set(&old, V(4), NULL), 0);
+        cr_assert_eq(weft_get(&old), V(4));
+}
