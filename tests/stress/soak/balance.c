@@ -2,13 +2,13 @@
  *
  * Soak: the balance of each round, and the memory of all of them.
  *
- * Memory is looked at between rounds, when nothing runs: what is allocated, as jemalloc counts
- * it, and what is resident once it has given back what it keeps. The time is divided into tenths,
- * of each of which the least is kept: what one round leaves in caches comes and goes, what is
- * leaked stays. The first two are for warming up; in the last the least may be 2 % above that of
- * the third and fourth, or 32 KiB where that is more: threads that make blocking calls stay for
- * some seconds, with a little each. Resident are also the stacks of such threads, until each has
- * been as deep as it gets: that may grow by 10 %, unless there are minutes to wait for it.
+ * Memory is looked at between rounds, when nothing runs: what is allocated, as jemalloc counts it,
+ * and what is resident once it has given back what it keeps, but for the stacks of threads, which
+ * are as large as they have once been deep. The time is divided into tenths, of each of which the
+ * least is kept: what one round leaves in caches comes and goes, what is leaked stays. The first two
+ * are for warming up; in the last the least may be 2 % above that of the third and fourth. (Or
+ * 32 KiB where that is more: threads that make blocking calls stay for some seconds, with a little
+ * each. And if there are no minutes to warm up what is resident may be 10 % above.)
  */
 #include "soak.h"
 
@@ -122,11 +122,21 @@ static size_t allocated(void)
 
 static size_t resident(void)
 {
-        size_t pages = 0;
-        FILE *f = fopen("/proc/self/statm", "r");
-        CHECK(f && fscanf(f, "%*d %zu", &pages) == 1, "/proc/self/statm");
+        char line[512];
+        size_t begin, end, kib, stack = 0, sum = 0;
+        bool is_stack = false;
+        pthread_attr_t attr;
+        FILE *f = fopen("/proc/self/smaps", "r");
+        CHECK(f && pthread_getattr_default_np(&attr) == 0, "/proc/self/smaps");
+        pthread_attr_getstacksize(&attr, &stack);
+        pthread_attr_destroy(&attr);
+        while (fgets(line, sizeof(line), f))
+                if (sscanf(line, "%zx-%zx ", &begin, &end) == 2)
+                        is_stack = end - begin == stack;
+                else if (!is_stack && sscanf(line, "Rss: %zu", &kib) == 1)
+                        sum += kib << 10;
         fclose(f);
-        return pages * (size_t)sysconf(_SC_PAGESIZE);
+        return sum;
 }
 
 void memory_begin(int64_t nanoseconds)

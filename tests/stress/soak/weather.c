@@ -45,6 +45,7 @@ static unsigned list_threads(pid_t *threads)
                 if (e->d_name[0] != '.')
                         threads[n++] = (pid_t)atoi(e->d_name);
         closedir(d);
+        CHECK(n > 0, "no threads");
         return n;
 }
 
@@ -91,7 +92,7 @@ static void *blow(void *weather)
         bool storms = rng_chance(&w->rng, 2), starves = rng_chance(&w->rng, 4);
         bool squeezes = rng_chance(&w->rng, 4);
         pid_t threads[THREADS];
-        unsigned n = 0, next = 0;
+        unsigned n = 1, next = 0;
 
         profile(profiles);
         if (squeezes)
