@@ -124,6 +124,9 @@ static weft_pool *pool_of(struct rng *rng, unsigned n, size_t bound, weft_when_f
 static void make_world(struct rng *rng)
 {
         memset(&world, 0, sizeof(world));
+        for (int i = 0; i < VALUES; i++)
+                stress_retain(
+                    &values[i]); /* by who binds it: a set shows it before it retains it */
         world.main = pool_of(rng, workers ? (unsigned)workers : 1 + rng_below(rng, 4), 0, 0);
         for (int i = 0; i < SIDES; i++)
                 world.side[i] = pool_of(rng, 1, 2, (weft_when_full)i);
@@ -176,8 +179,10 @@ static void end_world(void)
                 weft_task_unref(world.handle[i].task);
         do_wrong();
         balance_close();
-        for (int i = 0; i < VALUES; i++)
+        for (int i = 0; i < VALUES; i++) {
+                stress_release(&values[i]);
                 CHECK(!stress_alive(&values[i]), "a value is kept, and so is a context");
+        }
         CHECK(!actors, "an actor is left");
 }
 
