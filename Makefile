@@ -271,8 +271,8 @@ $(B)/obj/tests/run/%.c.o: tests/run/%.c $(B)/flags
 # ---- Checks --------------------------------------------------------------------------------------
 # tests/run/suite runs programs, shows each, adds up their counts, and fails if any failed.
 
-HOUSE_CHECKS := tests/check-house tests/stress/soak/faults tests/compile/run tests/install/run \
-                tests/compare/run tests/perf/run
+HOUSE_CHECKS := tests/check-house tests/check-promises tests/stress/soak/faults \
+                tests/compile/run tests/install/run tests/compare/run tests/perf/run
 
 .PHONY: check check-all check-house check-model models check-faults faults suite unit-programs \
     stress
@@ -321,8 +321,9 @@ stress:  ## the stress tests for SECONDS=60 in all, most of it soak; SEED=N
 	@+$(submake) $(STRESS)
 	@tests/run/stress $(SECONDS) '$(SEED)' $(STRESS)
 
-check-house:  ## the floors of the house and the tags of the atomics
+check-house:  ## the floors of the house, the tags of the atomics, and what docs/guarantees.md names
 	@tests/check-house
+	@tests/check-promises
 
 # ---- Lint ----------------------------------------------------------------------------------------
 

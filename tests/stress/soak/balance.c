@@ -5,8 +5,8 @@
  * Memory is looked at between rounds, when nothing runs: what is allocated, as jemalloc counts it,
  * and what is resident once it has given back what it keeps, but for the stacks of threads, which
  * are as large as they have once been deep. The time is divided into tenths, of each of which the
- * least is kept: what one round leaves in caches comes and goes, what is leaked stays. The first two
- * are for warming up; in the last the least may be 2 % above that of the third and fourth. (Or
+ * least is kept: what one round leaves in caches comes and goes, what is leaked stays. The first
+ * two are for warming up; in the last the least may be 2 % above that of the third and fourth. (Or
  * 32 KiB where that is more: threads that make blocking calls stay for some seconds, with a little
  * each. And if there are no minutes to warm up what is resident may be 10 % above.)
  */
