@@ -8,7 +8,8 @@
  * least is kept: what one round leaves in caches comes and goes, what is leaked stays. The first
  * two are for warming up; in the last the least may be 2 % above that of the third and fourth. (Or
  * 32 KiB where that is more: threads that make blocking calls stay for some seconds, with a little
- * each. And if there are no minutes to warm up what is resident may be 10 % above.)
+ * each. And of what is resident 10 %, if the whole takes less than 25 minutes: so long it takes
+ * until each stack that weft keeps for reuse has been as deep as it gets.)
  */
 #include "soak.h"
 
@@ -85,8 +86,8 @@ void balance_close(void)
 /* ---- memory ---------------------------------------------------------------------------------- */
 
 enum { TENTHS = 10, WARM = 2, SAMPLES = 2 };
-#define TENTH   (1000 * MS)      /* shorter ones tell nothing */
-#define MINUTES (30 * 1000 * MS) /* a tenth of some minutes */
+#define TENTH (1000 * MS)       /* shorter ones tell nothing */
+#define LONG  (150 * 1000 * MS) /* in which all has been as deep as it gets */
 
 struct footprint {
         size_t allocated, resident;
@@ -190,5 +191,5 @@ void memory_check(void)
         compare_memory("allocated", warm->allocated, end->allocated,
                        greater(warm->allocated / 50, 32 << 10));
         compare_memory("resident", warm->resident, end->resident,
-                       warm->resident / (memory.tenth < MINUTES ? 10 : 50));
+                       warm->resident / (memory.tenth < LONG ? 10 : 50));
 }
