@@ -4,8 +4,9 @@
  *
  * A function that can fail returns 0 or more for success and a negative errno for failure; it never
  * sets errno. An argument whose name begins with ret_ is written only on success. The table below
- * is complete: weft itself returns no other code. What a task's own function returns (0 or more for
- * a result, a negative errno for failure) is handed through untouched.
+ * is complete: weft itself returns no other code, but for weft_close(), which hands through what
+ * close(2) says. What a task's own function returns (0 or more for a result, a negative errno for
+ * failure) is handed through untouched.
  */
 #ifndef WEFT_ERROR_H
 #define WEFT_ERROR_H
