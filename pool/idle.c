@@ -22,6 +22,10 @@
  * wakes one worker, and the rest follow while there is more. At most half of the workers search at
  * once.
  *
+ * The backstop. A worker that sleeps long looks up now and then whether somebody should have been
+ * woken. That is a bug of this file or of its callers; it is counted (`missed` in the figures), and
+ * all are woken. In test builds it ends the process.
+ *
  * Pairings
  *  I1  notify: work, full fence, state <-> sleep, found: state, full fence, work
  *  H1  hurry, hand_over: due_at or kept_until, full fence, the other <-> sleep: kept_until, full
@@ -33,6 +37,8 @@
  *  I2  wake: parker (release) -> sleep: parker (acquire): why it was woken
  */
 #include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include <weft/suspend.h>
 
@@ -294,6 +300,114 @@ static void get_up(weft__worker *w, bool searches)
         atomic_store_explicit(&w->parker, WEFT__AWAKE, memory_order_relaxed);
 }
 
+/* ---- the backstop ---- */
+
+/* How long a worker sleeps before it looks up. A model is to see who sleeps for ever. */
+#if defined(WEFT_MODEL)
+#define LOOK_UP(w) WEFT_FOREVER
+#elif defined(WEFT_TEST_HOOKS)
+#define LOOK_UP(w) INT64_C(1000000000)
+#else
+#define LOOK_UP(w) ((w)->keeps ? INT64_C(10000000000) : WEFT_FOREVER)
+#endif
+
+#if defined(WEFT_TEST_HOOKS)
+void (*weft__missed_hook)(const char *what);
+
+static void tell_missed(const weft__worker *w, const char *what)
+{
+        if (weft__missed_hook) {
+                weft__missed_hook(what);
+                return;
+        }
+        fprintf(stderr, "weft: a wake-up was missed: worker %s-%u slept, and there was %s\n",
+                w->pool->name, w->index, what);
+        abort();
+}
+#else
+static void tell_missed(const weft__worker *w, const char *what)
+{
+        (void)w;
+        (void)what; /* the figures tell */
+}
+#endif
+
+static uint64_t started(const weft_pool *pool)
+{
+        uint64_t sum = 0;
+        for (unsigned i = 0; i < pool->workers; i++) {
+                const weft__worker *w = &pool->worker[i];
+                /* relaxed: seconds lie between two looks */
+                sum += atomic_load_explicit(&w->counts.started, memory_order_relaxed);
+        }
+        return sum;
+}
+
+static bool sleeps_over_inbox(weft__worker *w)
+{
+        /* relaxed, both: what is meant has been so for long */
+        return atomic_load_explicit(&w->inbox, memory_order_relaxed) &&
+               atomic_load_explicit(&w->parker, memory_order_relaxed) == WEFT__ASLEEP;
+}
+
+/* What those who sleep should have been woken for, if it was there, or due, since then; NULL:
+ * nothing. By one of them. */
+static const char *overlooked(weft_pool *pool, int64_t since)
+{
+        for (unsigned i = 0; i < pool->workers; i++)
+                if (sleeps_over_inbox(&pool->worker[i]))
+                        return "a task to be resumed";
+        /* relaxed: as above */
+        if (atomic_load_explicit(&pool->stop, memory_order_relaxed))
+                return "an order to stop";
+        if (first_due(pool) <= since)
+                return "a timer that was due";
+        return !(state_of(pool) & SEARCHING_MASK) && has_tasks(pool) ? "a task in a queue" : NULL;
+}
+
+/* What one look saw. Whoever publishes work may be interrupted before it wakes somebody, and who
+ * was woken before it goes on; so only what is the same at the next look was missed. */
+struct look {
+        const char *what;
+        uint64_t started;
+};
+
+static bool has_missed(weft__worker *w, struct look *last, int64_t now)
+{
+        const struct look look = {overlooked(w->pool, now - LOOK_UP(w)), started(w->pool)};
+        bool same = look.what && look.what == last->what && look.started == last->started;
+        *last = look;
+        return same;
+}
+
+static bool woken_before(weft__worker *w, int64_t deadline)
+{
+        while (atomic_load_explicit(&w->parker, memory_order_acquire) == WEFT__ASLEEP) { /* -> I2 */
+                weft__futex_wait(&w->parker, WEFT__ASLEEP, deadline);
+                if (deadline != WEFT_FOREVER && weft_now() >= deadline)
+                        return false;
+        }
+        return true;
+}
+
+/* Until it is woken, until deadline, or until it should have been woken. */
+static void doze(weft__worker *w, int64_t deadline)
+{
+        struct look last = {NULL, 0};
+        int64_t next = LOOK_UP(w);
+        if (next != WEFT_FOREVER)
+                next += weft_now();
+        while (!woken_before(w, next < deadline ? next : deadline) && next < deadline) {
+                if (has_missed(w, &last, next)) {
+                        weft__count(&w->missed, false);
+                        tell_missed(w, last.what);
+                        weft__idle_wake_all(w->pool);
+                        return;
+                }
+                next = weft_now() + LOOK_UP(w);
+        }
+}
+
 void weft__idle_sleep(weft__worker *w, int64_t deadline)
 {
         weft_pool *pool = w->pool;
@@ -332,11 +446,7 @@ void weft__idle_sleep(weft__worker *w, int64_t deadline)
                 sched_yield(); /* what we saw may belong to a thread that was interrupted */
                 return;
         }
-        while (atomic_load_explicit(&w->parker, memory_order_acquire) == WEFT__ASLEEP) { /* -> I2 */
-                weft__futex_wait(&w->parker, WEFT__ASLEEP, deadline);
-                if (deadline != WEFT_FOREVER && weft_now() >= deadline)
-                        break;
-        }
+        doze(w, deadline);
         /* relaxed: read for the figures only */
         if (atomic_load_explicit(&w->parker, memory_order_relaxed) == WEFT__NOTIFIED)
                 weft__count(&w->woken, false);

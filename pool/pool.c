@@ -436,6 +436,7 @@ int weft_pool_stats(weft_pool *pool, struct weft_pool_stats *stats)
                 out.injected += value_of(&w->injected);
                 out.woken += value_of(&w->woken);
                 out.parked += value_of(&w->parked);
+                out.missed += value_of(&w->missed);
         }
         size_t size = stats->size;
         memset(stats, 0, size);

@@ -69,7 +69,7 @@ struct weft__worker {
 
         /* written by the owner only, read by any */
         struct weft__counts counts;
-        atomic_uint_least64_t stolen, injected, woken, parked;
+        atomic_uint_least64_t stolen, injected, woken, parked, missed;
 
         weft__deque deque;
         weft__tray tray;
@@ -300,6 +300,11 @@ void weft__idle_found(weft__worker *w);
 
 /* Sleep until there may be something to do, or until deadline. By the owner. */
 void weft__idle_sleep(weft__worker *w, int64_t deadline);
+
+#if defined(WEFT_TEST_HOOKS)
+/* In test builds: if set, told what a worker was not woken for; else that ends the process. */
+extern void (*weft__missed_hook)(const char *what);
+#endif
 
 /* ---- submit.c ---- */
 

@@ -597,6 +597,7 @@ static void round_with(unsigned n, struct rng *rng, unsigned budget)
         CHECK(stats.submitted == stats.run + stats.cancelled && stats.queued == 0,
               "%" PRIu64 " submitted, %" PRIu64 " run, %" PRIu64 " cancelled, %" PRIu64 " queued",
               stats.submitted, stats.run, stats.cancelled, stats.queued);
+        CHECK(stats.missed == 0, "%" PRIu64 " wake-ups were missed", stats.missed);
         CHECK(weft_pool_destroy(pool) == NULL, "destroy");
 }
 

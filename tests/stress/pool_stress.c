@@ -317,6 +317,7 @@ static void compare_figures(struct slot *s)
         struct weft_pool_stats f = {.size = sizeof(f)};
         CHECK(weft_pool_stats(s->pool, &f) == 0, "stats");
         CHECK(f.queued == 0, "%" PRIu64 " are queued yet", f.queued);
+        CHECK(f.missed == 0, "%" PRIu64 " wake-ups were missed", f.missed);
         CHECK(f.submitted == f.run + f.cancelled, "%" PRIu64 ", %" PRIu64 ", %" PRIu64, f.submitted,
               f.run, f.cancelled);
         CHECK(f.run == atomic_load(&s->ran), "%" PRIu64 " run, counted %lu", f.run,
