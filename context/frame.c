@@ -236,7 +236,8 @@ static uint64_t frame_id(struct weft__thread *t)
                 return t->here.frame;
         if (t->next_frame_id == t->end_frame_id) {
                 /* relaxed: only the number counts */
-                t->next_frame_id = atomic_fetch_add_explicit(&frame_ids, IDS, memory_order_relaxed);
+                t->next_frame_id =
+                    atomic_fetch_add_explicit(&frame_ids, IDS, memory_order_relaxed);
                 t->end_frame_id = t->next_frame_id + IDS;
         }
         return t->here.frame = t->next_frame_id++;
@@ -317,11 +318,11 @@ int weft_set(weft_var *var, void *value, weft_token *ret_token)
         return 0;
 }
 
-/* Leave an empty map for the empty context. */
+/* After a reset: leave an empty map for the empty context. */
 static void frame_trim(struct weft__thread *t)
 {
         weft_context *c = t->here.context;
-        if (c && c->count == 0) {
+        if (c->count == 0) {
                 frame_show(t, NULL);
                 weft__context_put(c, 1);
         }

@@ -498,6 +498,7 @@ Test(context_api, a_bound_function_gets_its_argument_and_gives_its_result)
         cr_assert_eq(weft_bound_call(bound), -17);
         cr_assert_eq(weft_bound_call(bound), -17);
         cr_assert_null(weft_bound_free(bound));
+        cr_assert_eq(weft_bound_call(NULL), -EINVAL);
 }
 
 static int expect_one_then_set_it(void *arg)

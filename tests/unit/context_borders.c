@@ -113,6 +113,15 @@ static int compare_kept(void *value)
         return weft_get(&kept) == value ? 0 : -EIO;
 }
 
+/* References to the context of a run are taken one by one: this thread keeps none in stock. */
+static int capture_in_run(void *context)
+{
+        weft_context *c = weft_context_capture();
+        int r = c == context ? 0 : -EIO;
+        weft_context_unref(c);
+        return r;
+}
+
 static const char *what_fails_after_exit(void)
 {
         weft_context *derived = NULL;
@@ -133,6 +142,8 @@ static const char *what_fails_after_exit(void)
                 return "a context can be derived";
         if (weft_context_run(derived, compare_kept, &late_swapped, NULL) != 0)
                 return "a run sees its context";
+        if (weft_context_run(derived, capture_in_run, derived, NULL) != 0)
+                return "a run's context is captured";
         if (weft_context_swap(derived))
                 return "swap returns NULL";
         if (!is_unset(&kept))

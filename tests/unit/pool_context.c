@@ -327,6 +327,35 @@ Test(pool_context, C6_next_task_is_clean_whatever_the_last_one_left_bound, .time
         }
 }
 
+/* Whoever releases it binds it again, in whatever frame that is. */
+static atomic_int again_released;
+static void bind_again(void *value);
+static weft_var again = WEFT_VAR_INIT("again", .release = bind_again);
+
+static void bind_again(void *value)
+{
+        atomic_fetch_add(&again_released, 1);
+        weft_set(&again, value, NULL);
+}
+
+static int bind_for_ever(void *arg)
+{
+        return weft_set(&again, arg, NULL);
+}
+
+/* The worker tries to be clean, but not for ever; and it is not kept from its next task. */
+Test(pool_context, C6_a_release_that_binds_anew_each_time_does_not_hold_the_worker_up,
+     .timeout = 30)
+{
+        weft_pool *pool = begin(1);
+
+        cr_assert_eq(join(spawn(pool, bind_for_ever, V(1))), 0);
+        cr_assert_eq(join(spawn(pool, nothing, NULL)), 0);
+        cr_assert_geq(atomic_load(&again_released), 2);
+        cr_assert_lt(atomic_load(&again_released), 100);
+        finish(pool);
+}
+
 Test(pool_context, C6_next_task_is_clean_after_a_cancelled_one, .timeout = 30)
 {
         weft_pool *pool = begin(1);

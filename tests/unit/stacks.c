@@ -200,6 +200,32 @@ Test(stacks, a_task_that_runs_over_its_stack_is_named_before_the_process_dies, .
         cr_assert_not_null(strstr(text, "126976 bytes"), "%s", text);
 }
 
+/* The program's own handler, which wants to be told of what it handles. */
+static void own_action(int signal, siginfo_t *info, void *context)
+{
+        (void)context;
+        _exit(signal == SIGSEGV && info->si_addr ? 42 : 1);
+}
+
+static void overflows_with_an_action(void)
+{
+        struct sigaction action = {.sa_sigaction = own_action, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+        weft_pool *pool;
+        sigaction(SIGSEGV, &action, NULL);
+        if (weft_pool_create(&pool, NULL) < 0 || weft_submit(pool, runs_over, NULL) < 0)
+                _exit(1);
+        weft_pool_destroy(pool);
+}
+
+Test(stacks, an_action_that_was_there_before_gets_the_overflow_after_the_message, .timeout = 60)
+{
+        skip_guards_in_emulator();
+        char text[2048];
+        int status = child(overflows_with_an_action, text, sizeof(text));
+        cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 42, "status %#x: %s", status, text);
+        cr_assert_not_null(strstr(text, "stack overflow"), "%s", text);
+}
+
 static int touches_nothing(void *arg)
 {
         return *(volatile int *)arg;
