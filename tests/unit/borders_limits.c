@@ -303,6 +303,11 @@ static int waits_without(void *fd)
         return weft_wait_fd(N(fd), POLLIN, in_ms(20000));
 }
 
+static int waits_shortly(void *fd)
+{
+        return weft_wait_fd(N(fd), POLLIN, in_ms(2));
+}
+
 static void limit_descriptors(rlim_t most)
 {
         struct rlimit limit;
@@ -332,8 +337,8 @@ Test(borders_limits, B33_descriptors, .timeout = 60)
         cr_assert_eq(join(spawn(NULL, give, V(4))), 4);
 
         cr_assert_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+        cr_assert_eq(join(spawn(pool, waits_shortly, V(fd))), -ETIMEDOUT);
         weft_task *t = spawn(pool, waits_without, V(fd));
-        usleep(2000);
         limit_descriptors(none_left); /* what was opened before is enough for all later waits */
         cr_assert_eq(eventfd_write(fd, 1), 0);
         cr_assert_eq(join(t), POLLIN);
