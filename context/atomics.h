@@ -13,6 +13,8 @@
 
 #include <stdatomic.h>
 
+#include "knobs.h"
+
 /* Model builds (tests/model) are compiled with -fsanitize=thread too, but for a checker that takes
  * fences as they are. */
 #if defined(WEFT_MODEL)
@@ -27,14 +29,31 @@
 #if defined(WEFT_TSAN)
 extern atomic_uint weft__fence_word;
 
-static inline void weft__fence(void)
+static inline void weft__full_fence(void)
 {
         atomic_fetch_add_explicit(&weft__fence_word, 1, memory_order_seq_cst);
 }
 #else
-static inline void weft__fence(void)
+static inline void weft__full_fence(void)
 {
         atomic_thread_fence(memory_order_seq_cst);
+}
+#endif
+
+/* In test builds others may be let go on before and after (knobs.h). */
+#if defined(WEFT_TEST_HOOKS) && !defined(WEFT_MODEL)
+#include "delayed.h"
+
+static inline void weft__fence(void)
+{
+        weft__delay();
+        weft__full_fence();
+        weft__delay();
+}
+#else
+static inline void weft__fence(void)
+{
+        weft__full_fence();
 }
 #endif
 

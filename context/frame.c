@@ -237,7 +237,8 @@ static uint64_t frame_id(struct weft__thread *t)
         if (t->next_frame_id == t->end_frame_id) {
                 /* relaxed: only the number counts */
                 t->next_frame_id =
-                    atomic_fetch_add_explicit(&frame_ids, IDS, memory_order_relaxed);
+                    atomic_fetch_add_explicit(&frame_ids, IDS, memory_order_relaxed) +
+                    WEFT__FIRST(UINT32_MAX - 3);
                 t->end_frame_id = t->next_frame_id + IDS;
         }
         return t->here.frame = t->next_frame_id++;

@@ -71,8 +71,8 @@ static inline size_t weft__banked(const struct weft__thread *t)
 static inline void weft__bank_become(struct weft__thread *t, weft_context *c, size_t n)
 {
         t->here.bank.context = n ? c : NULL;
-        t->here.bank.given = n;
-        t->here.bank.taken = 0;
+        t->here.bank.given = n + WEFT__FIRST(SIZE_MAX - 1500);
+        t->here.bank.taken = WEFT__FIRST(SIZE_MAX - 1500);
 }
 
 /* The whole count of the references that belong to this frame and its bank. */

@@ -19,6 +19,9 @@
 
 /* Take the lock of a task, which stays, while that of the group is held. The order is the other way
  * round; so if it is not free at once, the group's is given up meanwhile. */
+static void lock_too(struct weft__group *group, weft_task *task) WEFT__NEEDS(group->lock)
+    WEFT__TAKES(task->lock);
+
 static void lock_too(struct weft__group *group, weft_task *task)
 {
         if (weft__lock_try(&task->lock))

@@ -95,6 +95,9 @@ static void copy(const weft_channel *c, void *to, const void *from)
 
 /* Wait on one side; the caller holds the lock, and has found nothing to do at once. */
 static int wait_in(weft_channel *c, struct side *side, weft__waiter *w, void *item,
+                   int64_t deadline) WEFT__GIVES(c->lock);
+
+static int wait_in(weft_channel *c, struct side *side, weft__waiter *w, void *item,
                    int64_t deadline)
 {
         struct party p = {.waiter = w, .item = item};
@@ -123,7 +126,7 @@ int weft_channel_create(weft_channel **ret, size_t item_size, size_t capacity)
                 return -ENOMEM;
         *c = (weft_channel){
             .generation = weft__fork_generation(), .item_size = item_size, .capacity = capacity};
-        weft__lock_init(&c->lock);
+        weft__lock_init(&c->lock, WEFT__RANK_FIRST);
         *ret = c;
         return 0;
 }

@@ -44,8 +44,8 @@ int weft__deque_init(weft__deque *d)
         struct weft__ring *r = ring_new(FIRST_SLOTS, NULL);
         if (!r)
                 return -ENOMEM;
-        atomic_init(&d->top, 0);
-        atomic_init(&d->bottom, 0);
+        atomic_init(&d->top, WEFT__FIRST(UINT32_MAX - 40));
+        atomic_init(&d->bottom, WEFT__FIRST(UINT32_MAX - 40));
         atomic_init(&d->ring, r);
         return 0;
 }

@@ -28,7 +28,7 @@ int weft_group_init_until(weft_group *group, weft_pool *pool, weft_group_until u
                 return -ENOMEM;
         *inside(group) =
             (struct weft__group){.pool = pool, .generation = pool->generation, .until = until};
-        weft__lock_init(&inside(group)->lock);
+        weft__lock_init(&inside(group)->lock, WEFT__RANK_GROUP);
         return 0;
 }
 
@@ -82,6 +82,8 @@ bool weft__group_join(struct weft__group *group, weft_task *task, int *ret_resul
         weft__lock_give(&group->lock);
         return joined;
 }
+
+static void leave(struct weft__group *group) WEFT__GIVES(group->lock);
 
 static void leave(struct weft__group *group)
 {
@@ -193,6 +195,9 @@ static int outcome_of(const struct weft__group *group)
 }
 
 /* Wait until no task is left. The caller holds the group's lock, and holds it afterwards. */
+static int group_wait(struct weft__group *group, const weft_task *self, weft__waiter *w,
+                      int64_t deadline) WEFT__NEEDS(group->lock);
+
 static int group_wait(struct weft__group *group, const weft_task *self, weft__waiter *w,
                       int64_t deadline)
 {

@@ -76,10 +76,10 @@ void weft__group_tell(struct weft__group *group);
 
 /* The caller spawns into a group that has no tasks, and holds its lock, which may be given up
  * meanwhile: let it be the owner. If it has been cancelled, the group is. */
-void weft__group_open(struct weft__group *group);
+void weft__group_open(struct weft__group *group) WEFT__NEEDS(group->lock);
 
 /* The group, whose lock the caller holds, has no owner from now on, unless it has tasks again: the
  * lock may be given up meanwhile. self is the task that calls, or NULL. */
-void weft__group_disown(struct weft__group *group, const weft_task *self);
+void weft__group_disown(struct weft__group *group, const weft_task *self) WEFT__NEEDS(group->lock);
 
 #endif

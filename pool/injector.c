@@ -30,6 +30,13 @@ struct weft__block {
 void weft__injector_init(weft__injector *q)
 {
         memset(q, 0, sizeof(*q));
+        weft__lock_init(&q->late.lock, WEFT__RANK_LANE);
+        for (unsigned i = 0; i < WEFT__LANES; i++) {
+                weft__lock_init(&q->lane[i].putting, WEFT__RANK_LANE);
+                weft__lock_init(&q->lane[i].taking, WEFT__RANK_LANE);
+                atomic_init(&q->lane[i].put, WEFT__FIRST(UINT64_MAX - 100));
+                atomic_init(&q->lane[i].taken, WEFT__FIRST(UINT64_MAX - 100));
+        }
 }
 
 static void blocks_free(struct weft__block *first)

@@ -20,7 +20,7 @@ static bool inherit(weft__lock *lock)
 {
         /* relaxed: only a hint whether to try */
         unsigned word = atomic_load_explicit(&lock->word, memory_order_relaxed);
-        while (word >> WEFT__LOCK_BITS != weft__fork_generation())
+        while ((word ^ weft__lock_word(lock, WEFT__FREE)) >> WEFT__LOCK_BITS)
                 if (weft__lock_hold(lock, &word))
                         return true;
         return false;
@@ -28,15 +28,16 @@ static bool inherit(weft__lock *lock)
 
 bool weft__lock_take_slowly(weft__lock *lock)
 {
-        const unsigned is_free = weft__lock_word(WEFT__FREE);
-        const unsigned slept_for = weft__lock_word(WEFT__SLEPT_FOR);
+        const unsigned is_free = weft__lock_word(lock, WEFT__FREE);
+        const unsigned slept_for = weft__lock_word(lock, WEFT__SLEPT_FOR);
         if (inherit(lock))
                 return true;
         for (int i = 0; i < SPINS; i++) {
+                unsigned word = is_free;
                 weft__cpu_pause();
                 /* relaxed: only a hint whether to try */
                 if (atomic_load_explicit(&lock->word, memory_order_relaxed) == is_free &&
-                    weft__lock_try(lock))
+                    weft__lock_hold(lock, &word))
                         return false;
         }
         /* -> L1; from here on others may sleep beside us */

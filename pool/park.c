@@ -336,6 +336,7 @@ void weft__park_resume(weft__worker *w, weft__fiber *fiber)
 
 enum weft__wake weft__wait(weft__waiter *waiter, int64_t deadline)
 {
+        weft__lock_none();
         deadline = weft__deadline_for(state_of(waiter) & WEFT__SHIELD, deadline);
         WEFT__WAIT_AT(WEFT__AT_WAIT, waiter);
         if (!waiter->fiber)

@@ -164,6 +164,11 @@ static int init_worker(weft_pool *pool, unsigned index)
         w->index = index;
         w->random = index * 2654435761u + 1;
         w->lane = index;
+        w->tick = w->takes = WEFT__FIRST(UINT_MAX - 100);
+        atomic_init(&w->tray.next, WEFT__FIRST(UINT64_MAX - 10));
+        atomic_init(&w->tray.end, WEFT__FIRST(UINT64_MAX - 10));
+        weft__lock_init(&w->timers.lock, WEFT__RANK_TIMERS);
+        weft__lock_init(&w->delays.lock, WEFT__RANK_TIMERS);
         atomic_init(&w->timers.due_at, WEFT_FOREVER);
         atomic_init(&w->delays.due_at, WEFT_FOREVER);
         w->spare = weft__park_loop_fiber(w); /* the one it begins on */
@@ -185,6 +190,8 @@ static int create(weft_pool **ret, const weft_pool_options *options)
                 return r;
 
         unsigned workers = o.workers ? o.workers : weft__cpu_count();
+        if (WEFT__KNOB(workers))
+                workers = WEFT__KNOB(workers);
         if (workers > MAX_WORKERS)
                 workers = MAX_WORKERS;
         weft_pool *pool = weft__alloc_lines(pool_size(workers));
@@ -193,8 +200,8 @@ static int create(weft_pool **ret, const weft_pool_options *options)
         memset(pool, 0, pool_size(workers));
         pool->workers = workers;
         pool->generation = weft__fork_generation();
-        pool->migrate = o.flags & WEFT_MIGRATE;
-        pool->spins = weft__cpu_spares(workers);
+        pool->migrate = o.flags & WEFT_MIGRATE || WEFT__KNOB(migrate);
+        pool->spins = weft__cpu_spares(workers) && !WEFT__KNOB(no_spin);
         weft__stacks_init(&pool->stacks, o.stack_size ? o.stack_size : DEFAULT_STACK);
         pool->max_queued = o.max_queued;
         pool->when_full = o.when_full;
@@ -203,7 +210,10 @@ static int create(weft_pool **ret, const weft_pool_options *options)
         pool->hook_arg = o.hook_arg;
         snprintf(pool->name, sizeof(pool->name), "%s", o.name ? o.name : "weft");
         weft__injector_init(&pool->injector);
+        weft__lock_init(&pool->idle.lock, WEFT__RANK_IDLE);
+        weft__lock_init(&pool->room.lock, WEFT__RANK_ROOM);
         atomic_init(&pool->idle.kept_until, WEFT_FOREVER);
+        atomic_init(&pool->delayed, WEFT__FIRST(UINT_MAX - 10));
         weft__overflow_watch();
 
         for (unsigned i = 0; r == 0 && i < workers; i++)

@@ -170,6 +170,7 @@ void weft__stacks_init(weft__stacks *stacks, size_t size)
          * the low bits, or they would share a few sets of the address translation cache. */
         pages -= pages % 2 == 0;
         *stacks = (weft__stacks){.size = pages * page};
+        weft__lock_init(&stacks->lock, WEFT__RANK_STACKS);
         /* One page is what a function call runs into; a larger one stops larger frames, too. */
         stacks->guard = (pages + 15) / 16 * page;
 }

@@ -21,7 +21,8 @@ static unsigned thread_number(void)
         static atomic_uint threads;
         static _Thread_local unsigned own;
         if (!own) /* relaxed: any number does */
-                own = 1 + atomic_fetch_add_explicit(&threads, 1, memory_order_relaxed);
+                own = 1 + WEFT__FIRST(UINT_MAX - 2) +
+                      atomic_fetch_add_explicit(&threads, 1, memory_order_relaxed);
         return own;
 }
 
@@ -173,7 +174,8 @@ void weft__enqueue_last(weft_pool *pool, weft_task *task)
         weft__idle_injected(pool);
 }
 
-/* The pool is full and its policy is that the submitter does the work. */
+/* The pool is full and its policy is that the submitter does the work. (Not inlined: the copy would
+ * be in the frame of every submit.) */
 static __attribute__((noinline)) void run_here(weft_pool *pool, weft_task *task)
 {
         bool shared;

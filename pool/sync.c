@@ -16,6 +16,8 @@
 
 #include "wait.h"
 
+static void take(weft__lock *lock, weft__waitlist *list) WEFT__TAKES(*lock);
+
 static void take(weft__lock *lock, weft__waitlist *list)
 {
         if (weft__lock_take(lock))
@@ -23,6 +25,9 @@ static void take(weft__lock *lock, weft__waitlist *list)
 }
 
 /* Give up the lock, having found what was asked for, or wait in the list for it. */
+static int found_or_wait(bool found, weft__lock *lock, weft__waitlist *list, weft__waiter *w,
+                         int64_t deadline) WEFT__GIVES(*lock);
+
 static int found_or_wait(bool found, weft__lock *lock, weft__waitlist *list, weft__waiter *w,
                          int64_t deadline)
 {

@@ -36,7 +36,7 @@ void weft__task_free(weft_task *task)
 /* Make the second line of a task valid, which a fire-and-forget task does without. */
 static void init_handle(weft_task *task, struct weft__fiber *fiber)
 {
-        weft__lock_init(&task->lock);
+        weft__lock_init(&task->lock, WEFT__RANK_TASK);
         task->waiters = (weft__waitlist){NULL, NULL};
         task->first_callback = task->last_callback = NULL;
         task->group = NULL;

@@ -77,10 +77,12 @@ static void depot_lost(void)
         /* In the child of a fork: another thread may have been in the middle of it. What it held
          * stays allocated. */
         memset(&depot, 0, sizeof(depot));
+        weft__lock_init(&depot.lock, WEFT__RANK_DEPOT);
 }
 
 __attribute__((constructor(102))) static void init(void)
 {
+        weft__lock_init(&depot.lock, WEFT__RANK_DEPOT);
         cache_key_made = pthread_key_create(&cache_key, cache_exit) == 0 &&
                          pthread_atfork(NULL, NULL, depot_lost) == 0;
 }

@@ -52,5 +52,5 @@ bool weft__tray_steal(weft__tray *t, weft__item *ret_item)
 {
         uint64_t next = atomic_load_explicit(&t->next, memory_order_acquire);
         uint64_t end = atomic_load_explicit(&t->end, memory_order_acquire); /* -> Y1 */
-        return next < end && try(t, &next, ret_item);
+        return next != end && try(t, &next, ret_item);
 }

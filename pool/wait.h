@@ -80,7 +80,8 @@ enum weft__wake weft__wait(weft__waiter *w, int64_t deadline);
 /* Wait in a list, whose lock the caller holds, having begun before it took that: it is given up
  * meanwhile and taken again, whatever the reason, since whoever woke us holds it still, and the
  * list may be in storage that is the caller's to free. 0, or what the wait returns. */
-int weft__wait_in(weft__waitlist *list, weft__lock *lock, weft__waiter *w, int64_t deadline);
+int weft__wait_in(weft__waitlist *list, weft__lock *lock, weft__waiter *w, int64_t deadline)
+    WEFT__NEEDS(*lock);
 
 /* The wait of a thread outside pools. */
 enum weft__wake weft__wait_thread(weft__waiter *w, int64_t deadline);

@@ -36,6 +36,15 @@
 
 #include <weft/weft.h>
 
+#include "context/knobs.h"
+
+/* For a test that shows what `make check-matrix` takes from it. */
+#define skip_when_forced(knob)                                                                     \
+        do {                                                                                       \
+                if (WEFT__KNOB(knob))                                                              \
+                        cr_skip_test("not under this knob of the matrix");                         \
+        } while (0)
+
 /* Where everything costs ten times as much, counts are smaller and idle time is not measured. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(WEFT_VALGRIND)
 #define SLOW_BUILD 1

@@ -197,6 +197,7 @@ static int by_deadline(const void *a, const void *b)
 Test(suspend, sleepers_wake_in_the_order_of_their_deadlines, .timeout = 30)
 {
         enum { SLEEPERS = 200 };
+        skip_when_forced(migrate);
         weft_pool *pool = begin(1);
         static struct sleeper s[SLEEPERS];
         /* All of them must be asleep by then. */
