@@ -55,6 +55,13 @@ MODEL_CALLS      := $(call calls_of,model)
 # For tests/faults: what the library calls and may fail goes through that.
 variant_faults   := -DPATIENCE_MS=2000 -DCHECK_ENDS=1
 CALLS_faults     := -include tests/faults/calls.h
+# What tests cover: unit tests in the first, stress tests on the library as shipped in the other.
+variant_coverage := -fprofile-instr-generate -fcoverage-mapping -fcoverage-mcdc \
+                    -fprofile-update=atomic -include tests/coverage/leave.h \
+                    -DSLOW_BUILD=1 -DSTRESS_SLOW=1
+variant_coverage-stress := $(variant_coverage)
+# Run by tests/run/matrix with what the environment asks of a test build: context/knobs.h.
+variant_matrix   := -DSLOW_BUILD=1 -DSTRESS_SLOW=1
 variant_model    := -DWEFT_MODEL=1 -fno-pie -fdebug-prefix-map=$(CURDIR)=. $(MODEL_CALLS)
 COUNTED_CALLS    := $(call calls_of,counted)
 variant_counted  := -DWEFT_COUNTED=1 -U__SANITIZE_THREAD__ $(COUNTED_CALLS)
@@ -67,7 +74,7 @@ PORTS    := ucontext aarch64
 compiler_tsan    := CC=$(CLANG)
 compiler_aarch64 := CC=aarch64-linux-gnu-gcc
 
-OWN_RUNNER := $(filter $(CHECKERS) $(PORTS) faults,$(VARIANT))
+OWN_RUNNER := $(filter $(CHECKERS) $(PORTS) faults coverage matrix,$(VARIANT))
 
 # ---- Flags ---------------------------------------------------------------------------------------
 
@@ -76,12 +83,17 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpo
 # -fexceptions: a WEFT_WITH block is undone when its thread is cancelled.
 COMMON   := -std=gnu11 -D_GNU_SOURCE= $(WARNINGS) $(CFLAGS) -fexceptions -pthread -Iinclude \
             $(variant_$(VARIANT)) \
-            $(if $(filter-out counted uninherited,$(VARIANT)),-DWEFT_TEST_HOOKS=1) \
+            $(if $(filter-out counted uninherited coverage-stress,$(VARIANT)),-DWEFT_TEST_HOOKS=1) \
             $(if $(filter 1,$(JEMALLOC)),-DWEFT_JEMALLOC=1)
+# As shipped. Not -fcf-protection=return, nor =full: a shadow stack would have to be switched too.
+# Fortified calls want an optimising compiler. tests/hardening looks for all of it in the library.
+HARDENED := -fstack-protector -fstack-clash-protection \
+            $(if $(filter -O1 -O2 -O3 -Os,$(CFLAGS)),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 # One set of objects for both libraries: hidden, bound within the library, thread-locals at a fixed
 # offset. It costs the static one nothing.
 LIB_FLAGS := $(COMMON) -Wwrite-strings -I. -fPIC -fvisibility=hidden -fno-semantic-interposition \
-             -ftls-model=initial-exec $(CALLS_$(VARIANT))
+             -ftls-model=initial-exec $(CALLS_$(VARIANT)) \
+             $(if $(filter-out uninherited,$(VARIANT)),,$(HARDENED))
 LIBS := $(if $(filter 1,$(JEMALLOC)),-ljemalloc) -pthread
 
 compile = @mkdir -p $(@D); $(call say,CC) $(CC) -MMD -MP -c
@@ -149,6 +161,8 @@ selftest_ubsan    := outcomes overflow
 selftest_valgrind := outcomes leak read
 selftest_ucontext := outcomes
 selftest_aarch64  := outcomes
+selftest_coverage := outcomes
+selftest_matrix   := outcomes
 SELFTEST := $(addprefix $(B)/selftest/,$(selftest_$(VARIANT)))
 
 objects = $(patsubst %,$(B)/obj/%.o,$(wildcard $(1)))
@@ -272,10 +286,12 @@ $(B)/obj/tests/run/%.c.o: tests/run/%.c $(B)/flags
 # tests/run/suite runs programs, shows each, adds up their counts, and fails if any failed.
 
 HOUSE_CHECKS := tests/check-house tests/check-promises tests/stress/soak/faults \
-                tests/compile/run tests/install/run tests/compare/run tests/perf/run
+                tests/compile/run tests/install/run tests/hardening/run tests/compare/run \
+                tests/perf/run
 
 .PHONY: check check-all check-house check-model models check-faults faults suite unit-programs \
     stress
+.PHONY: coverage coverage-unit coverage-stress check-matrix matrix check-builds check-long
 .PHONY: $(addprefix check-,$(CHECKERS) $(PORTS))
 
 check:  ## build everything, run all tests, print the counts
@@ -311,6 +327,30 @@ FAULTS_UNIT := $(if $(filter all,$(FAULTS)),$(UNIT))
 faults: $(B)/scenes $(B)/database $(B)/faults-selftest $(FAULTS_UNIT)
 	@FAULTS='$(FAULTS)' tests/faults/run $(B) $(FAULTS_UNIT)
 
+MATRIX :=# rows of tests/run/matrix; none: all
+check-matrix:  ## the tests under the knobs of context/knobs.h; MATRIX='row...' SEED=N
+	@+$(submake) deps DEPS='$(DEPS_build)'
+	@+$(submake) VARIANT=matrix JEMALLOC=0 matrix
+
+matrix: unit-programs $(STRESS)
+	@tests/run/suite matrix $(B)/log/selftest $(SELFTEST)
+	@tests/run/matrix $(B)/log '$(MATRIX)' '$(SEED)' $(UNIT) $(STRESS)
+
+COVERAGE_CLANG := 19# the oldest that can tell MC/DC
+
+coverage:  ## what the tests cover, and fail if it is too little; pages: build/coverage/report
+	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_coverage)'
+	@+$(submake) VARIANT=coverage JEMALLOC=0 CC=clang-$(COVERAGE_CLANG) coverage-unit
+	@+$(submake) VARIANT=coverage-stress JEMALLOC=0 CC=clang-$(COVERAGE_CLANG) coverage-stress
+	@tests/coverage/report $(COVERAGE_CLANG) build/coverage/report build/coverage \
+	    build/coverage-stress
+
+coverage-unit: unit-programs $(B)/libweft.so
+	@tests/run/suite coverage $(B)/log $(SELFTEST) $(UNIT)
+
+coverage-stress: $(STRESS) $(B)/libweft.so
+	@tests/run/suite coverage $(B)/log $(STRESS)
+
 unit-programs: $(SELFTEST) $(UNIT)
 
 suite: unit-programs $(STRESS)
@@ -342,8 +382,11 @@ cppcheck = cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,perfor
 tidy     = printf '%s\n' $(1) | xargs -P "$$(nproc)" -I FILE clang-tidy --quiet FILE -- $(2) \
            2>build/tidy.log
 
+# That each lock that is taken is given back: clang's analysis, by the attributes in pool/lock.h.
+locks    = $(CLANG) -fsyntax-only -Wthread-safety -Werror $(LINT_FLAGS)
+
 .PHONY: lint format
-lint:  ## clang-format, cppcheck and clang-tidy
+lint:  ## clang-format, cppcheck, clang's look at locks, and clang-tidy
 	@+$(submake) deps \
 	    DEPS='$(DEPS_build) $(DEPS_check) $(DEPS_compare) $(DEPS_examples) $(DEPS_rivals) \
 	          $(DEPS_lint)'
@@ -351,6 +394,10 @@ lint:  ## clang-format, cppcheck and clang-tidy
 	@echo "  clang-format"; clang-format --dry-run -Werror $(C_FILES)
 	@echo "  cppcheck"; $(call cppcheck,$(LINT_LIB),$(LINT_FLAGS))
 	@echo "  cppcheck, tests"; $(call cppcheck,$(LINT_TESTS),$(LINT_T_FLAGS))
+	@echo "  locks"; $(locks) $(filter pool/%.c,$(LINT_LIB))
+	@! printf '%s\n' '#include "pool/lock.h"' 'void f(weft__lock *l);' \
+	    'void f(weft__lock *l) { weft__lock_take(l); }' | $(locks) -x c - 2>/dev/null || \
+	    { echo "a lock that is not given back is not found" >&2; exit 1; }
 	@echo "  clang-tidy"; $(call tidy,$(LINT_LIB),$(LINT_FLAGS) $$(pkg-config --cflags glib-2.0))
 	@echo "  clang-tidy, tests"; $(call tidy,$(LINT_TESTS),$(LINT_T_FLAGS))
 
@@ -535,9 +582,10 @@ DEPS_ubsan    := llvm
 DEPS_valgrind := valgrind libc6-dbg
 DEPS_model    := gcc binutils
 DEPS_faults   := libsqlite3-dev libhttp-parser-dev binutils
+DEPS_coverage := clang-$(COVERAGE_CLANG) libclang-rt-$(COVERAGE_CLANG)-dev llvm-$(COVERAGE_CLANG) jq
 DEPS_aarch64  := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 DEPS := $(sort $(foreach d,build check compare examples server_test perf rivals lint $(CHECKERS) \
-          model aarch64,$(DEPS_$(d))))
+          model aarch64 coverage,$(DEPS_$(d))))
 
 .PHONY: deps
 deps:  ## install what is missing from Debian, if root; else say what would
