@@ -118,7 +118,7 @@ submake = $(MAKE) --no-print-directory
 all: $(B)/libweft.a $(B)/libweft.so  ## the library, static and shared
 
 $(B)/libweft.a: $(OBJECTS)
-	@mkdir -p $(@D); $(call say,AR) rm -f $@; ar rcs $@ $(OBJECTS)
+	@mkdir -p $(@D); $(call say,AR) rm -f $@; $(AR) rcs $@ $(OBJECTS)
 
 # nodelete: its workers run its code.
 $(B)/libweft.so: $(OBJECTS) weft.map
@@ -334,7 +334,17 @@ check-matrix:  ## the tests under the knobs of context/knobs.h; MATRIX='row...' 
 
 matrix: unit-programs $(STRESS)
 	@tests/run/suite matrix $(B)/log/selftest $(SELFTEST)
+	@MAKE='$(MAKE_COMMAND)' tests/run/matrix_finds '$(CC)'
 	@tests/run/matrix $(B)/log '$(MATRIX)' '$(SEED)' $(UNIT) $(STRESS)
+
+BUILDS ?= ci# or all
+check-builds:  ## the tests built in other ways: compilers, -O0 to -O3, LTO, shared; BUILDS=all
+	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_builds)'
+	@MAKE='$(MAKE_COMMAND)' CLANG='$(CLANG)' tests/run/builds $(BUILDS)
+
+LONG_SECONDS ?= 3600
+check-long:  ## hours: all of check-matrix and check-builds, the long searches, stress
+	@MAKE='$(MAKE_COMMAND)' tests/run/long $(LONG_SECONDS)
 
 COVERAGE_CLANG := 19# the oldest that can tell MC/DC
 
@@ -582,6 +592,7 @@ DEPS_ubsan    := llvm
 DEPS_valgrind := valgrind libc6-dbg
 DEPS_model    := gcc binutils
 DEPS_faults   := libsqlite3-dev libhttp-parser-dev binutils
+DEPS_builds   := gcc clang lld llvm
 DEPS_coverage := clang-$(COVERAGE_CLANG) libclang-rt-$(COVERAGE_CLANG)-dev llvm-$(COVERAGE_CLANG) jq
 DEPS_aarch64  := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 DEPS := $(sort $(foreach d,build check compare examples server_test perf rivals lint $(CHECKERS) \

@@ -52,10 +52,10 @@ void weft__delay_now(void)
 {
         uint32_t r = next_random();
         int saved = errno;
-        if (r % 1024 == 0) {
-                const struct timespec while_others_run = {0, (long)(r >> 10) % 100000};
+        if (r % 2048 == 0) {
+                const struct timespec while_others_run = {0, (long)(r >> 11) % 100000};
                 nanosleep(&while_others_run, NULL);
-        } else if (r % 64 == 0) {
+        } else if (r % 256 == 0) {
                 sched_yield();
         } else if (r % 8 == 0) {
                 for (uint32_t turns = r >> 20 & 255; turns; turns--)
