@@ -183,7 +183,8 @@ static weft_context *context_alloc(void)
 static void context_free(weft_context *c)
 {
         struct weft__thread *t = &weft__thread;
-        if (!WEFT__CACHES || t->life != WEFT__LIVE || t->cached >= CACHED_CONTEXTS) {
+        bool keeps = t->life == WEFT__LIVE && t->cached < CACHED_CONTEXTS;
+        if (!WEFT__CACHES || !keeps) {
                 weft__free(c, sizeof(*c));
                 return;
         }

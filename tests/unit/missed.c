@@ -77,6 +77,51 @@ Test(missed, ends_the_process_in_test_builds, .timeout = 60, .signal = SIGABRT)
         reaches(&count, 1);
 }
 
+/* What others are about to do is not missed: as long as tasks are started, whoever sleeps waits. */
+Test(missed, nothing_is_missed_while_tasks_are_started, .timeout = 60)
+{
+        weft_pool *pool = asleep(1);
+        atomic_int count = 0;
+
+        weft__missed_hook = note;
+        submit_silently(pool, &count);
+        for (int64_t end = in_ms(3500); weft_now() < end; usleep(20000))
+                atomic_fetch_add(&pool->worker[0].counts.started, 1);
+        cr_assert_eq(missed(pool), 0);
+        cr_assert(reaches(&count, 1));
+        cr_assert_eq(missed(pool), 1);
+        finish(pool);
+}
+
+static _Atomic(weft__fiber *) fiber_that_waits;
+
+static int wait_for_event(void *event)
+{
+        atomic_store(&fiber_that_waits, weft__fiber_self());
+        return weft_event_wait(event, WEFT_FOREVER);
+}
+
+Test(missed, a_task_that_nobody_was_woken_to_resume_is_found, .timeout = 60)
+{
+        weft_pool *pool = asleep(1);
+        weft_event event;
+
+        weft__missed_hook = note;
+        weft_event_init(&event);
+        weft_task *task = spawn(pool, wait_for_event, &event);
+        while (!atomic_load(&fiber_that_waits) || atomic_load(&pool->idle.state) != 1 << 16)
+                usleep(1000);
+        /* As whoever wakes it does, but for a word to its worker. */
+        weft__fiber *fiber = atomic_load(&fiber_that_waits);
+        atomic_store(&fiber->wait.state, WEFT__DONE);
+        fiber->next = NULL;
+        atomic_store(&pool->worker[0].inbox, fiber);
+        cr_assert_eq(join(task), 0);
+        cr_assert_eq(missed(pool), 1);
+        cr_assert_str_eq(told_what, "a task to be resumed");
+        finish(pool);
+}
+
 static int sleep_for_long(void *arg)
 {
         (void)arg;
