@@ -289,7 +289,7 @@ HOUSE_CHECKS := tests/check-house tests/check-promises tests/stress/soak/faults 
                 tests/compile/run tests/install/run tests/hardening/run tests/compare/run \
                 tests/perf/run
 
-.PHONY: check check-all check-house check-model models check-faults faults suite unit-programs \
+.PHONY: check check-all check-house check-model check-promela models check-faults faults suite unit-programs \
     stress
 .PHONY: coverage coverage-unit coverage-stress check-matrix matrix check-builds check-long
 .PHONY: $(addprefix check-,$(CHECKERS) $(PORTS))
@@ -313,6 +313,10 @@ $(addprefix check-,$(CHECKERS) $(PORTS)): check-%:  ## the tests under a checker
 check-model:  ## the concurrency core under a model checker
 	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_model)'
 	@+$(submake) VARIANT=model JEMALLOC=0 CC=gcc models
+
+check-promela:  ## the protocols of sleep, parking and the end of tasks, gone through by spin
+	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_promela)'
+	@tests/run/suite model build/promela-log tests/model/promela/run
 
 models: $(MODELS)
 	@MODEL_BUILD=$(B) MODEL_COMPILE='$(CC) -MMD -MP -c $(LIB_FLAGS)' MODEL_OBJECTS='$(MODEL_CHECKER)' \
@@ -594,9 +598,10 @@ DEPS_model    := gcc binutils
 DEPS_faults   := libsqlite3-dev libhttp-parser-dev binutils
 DEPS_builds   := gcc clang lld llvm
 DEPS_coverage := clang-$(COVERAGE_CLANG) libclang-rt-$(COVERAGE_CLANG)-dev llvm-$(COVERAGE_CLANG) jq
+DEPS_promela  := spin
 DEPS_aarch64  := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 DEPS := $(sort $(foreach d,build check compare examples server_test perf rivals lint $(CHECKERS) \
-          model aarch64 coverage,$(DEPS_$(d))))
+          model promela aarch64 coverage,$(DEPS_$(d))))
 
 .PHONY: deps
 deps:  ## install what is missing from Debian, if root; else say what would
