@@ -28,6 +28,7 @@ V        ?= 0# 1: show the commands
 SECONDS  ?= 60
 SEED     ?=# of make stress; none: from the clock
 FAULTS   ?= quick# of make check-faults; all: with more uses of each site, and the unit tests
+RANDOM   ?= 100000# executions of each model in make check-model-long
 
 VERSION := 0.1.0
 SONAME  := libweft.so.0
@@ -195,7 +196,6 @@ $(B)/selftest/%: tests/run/selftest/%.c $(B)/libweft.a $(B)/flags
 # A model is linked with the checker, whose own sources are not instrumented, before the library.
 MODELS        := $(patsubst tests/model/%.c,$(B)/model/%, \
                    $(filter-out %/fakes.c,$(wildcard tests/model/*.c)))
-MODEL_SCRIPTS := tests/model/museum
 MODEL_CHECKER := $(patsubst %,$(B)/obj/%.o, \
                    tests/model/fakes.c $(wildcard tests/model/checker/*.c))
 
@@ -289,8 +289,8 @@ HOUSE_CHECKS := tests/check-house tests/check-promises tests/stress/soak/faults 
                 tests/compile/run tests/install/run tests/hardening/run tests/compare/run \
                 tests/perf/run
 
-.PHONY: check check-all check-house check-model check-promela models check-faults faults suite unit-programs \
-    stress
+.PHONY: check check-all check-house check-model check-model-long check-promela check-weaken models
+.PHONY: weaken check-faults faults suite unit-programs stress
 .PHONY: coverage coverage-unit coverage-stress check-matrix matrix check-builds check-long
 .PHONY: $(addprefix check-,$(CHECKERS) $(PORTS))
 
@@ -314,14 +314,28 @@ check-model:  ## the concurrency core under a model checker
 	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_model)'
 	@+$(submake) VARIANT=model JEMALLOC=0 CC=gcc models
 
+# The bounds are those of the models' own; beyond them at random, from a seed of its own each time.
+check-model-long:  ## random executions of each model, RANDOM=100000; and the larger protocols
+	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_model) $(DEPS_promela)'
+	@+$(submake) VARIANT=model JEMALLOC=0 CC=gcc models \
+	    MODEL_ARGS="--random $(RANDOM) --seed $${SEED:-$$(date +%s)}"
+	tests/model/promela/run --long
+
+check-weaken:  ## each memory order of the library weakened alone: a model must fail (long)
+	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_model)'
+	@+$(submake) VARIANT=model JEMALLOC=0 CC=gcc weaken
+
+weaken: $(filter-out %/caught %/litmus,$(MODELS))
+	@MODEL_BUILD=$(B) MODEL_PROGRAMS='$^' tests/model/weaken $(FILES)
+
 check-promela:  ## the protocols of sleep, parking and the end of tasks, gone through by spin
 	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_promela)'
 	@tests/run/suite model build/promela-log tests/model/promela/run
 
 models: $(MODELS)
-	@MODEL_BUILD=$(B) MODEL_COMPILE='$(CC) -MMD -MP -c $(LIB_FLAGS)' MODEL_OBJECTS='$(MODEL_CHECKER)' \
+	@MODEL_ARGS='$(MODEL_ARGS)' MODEL_BUILD=$(B) MODEL_COMPILE='$(CC) -MMD -MP -c $(LIB_FLAGS)' MODEL_OBJECTS='$(MODEL_CHECKER)' \
 	    MODEL_LINK='$(CC) $(LDFLAGS) -no-pie' \
-	    tests/run/suite model $(B)/log $(MODELS) $(MODEL_SCRIPTS)
+	    tests/model/run $(B)/log $(MODELS)
 
 check-faults:  ## what may fail made to fail; FAULTS=all: more of it, and under the unit tests
 	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_faults)'

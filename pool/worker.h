@@ -96,7 +96,12 @@ struct weft__worker {
         bool searching; /* counted as searching; by the owner while it is awake */
 } __attribute__((aligned(WEFT__CACHE_LINE)));
 
-enum { WEFT__STRIPES = 16, WEFT__BATCH = WEFT__TRAY, WEFT__HOLD = 1 << 16 };
+#if defined(WEFT_MODEL)
+enum { WEFT__STRIPES = 2 };
+#else
+enum { WEFT__STRIPES = 16 };
+#endif
+enum { WEFT__BATCH = WEFT__TRAY, WEFT__HOLD = 1 << 16 };
 
 enum weft__stage {
         WEFT__OPEN = 0,

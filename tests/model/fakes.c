@@ -91,8 +91,16 @@ void weft__overflow_end(void *stack)
         (void)stack;
 }
 
+static struct {
+        _Alignas(GRAIN) unsigned char asked;
+} block[THREADS];
+
 unsigned char *weft__model_asked(void)
 {
-        static unsigned char asked[THREADS];
-        return &asked[model_self()];
+        return &block[model_self()].asked;
+}
+
+void fakes_thread_ends(void)
+{
+        model_memory_gone((char *)&block[model_self()], sizeof(block[0]));
 }

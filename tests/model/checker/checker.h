@@ -11,6 +11,7 @@
  *   memory.c    the allocator, and stacks for fibers
  *   system.c    what the library asks of the system: futexes, the clock, threads
  *   tsan.c      where instrumented code comes in
+ *   sites.c     one atomic operation with another order than the source has
  *   trace.c     an execution in words
  *
  * Only the first two and the last run on the stack of the program; the rest on those of the threads
@@ -34,6 +35,7 @@ enum {
         STATICS = 64 * 1024,
         GRAIN = 8, /* bytes of memory that are looked after together */
         GRAINS = (REGION + STATICS) / GRAIN,
+        PAGE = 64, /* grains */
         LOCATIONS = 4096,
         STORES = 65536,
         LOOKS = 65536,
@@ -41,6 +43,8 @@ enum {
         CHOICES = 65536,
         BLOCKS = 1024,
         NAMES = 64,
+        NOTED = 4096,
+        WEAKENED = 256,
         STEPS = 30000, /* of one thread in one execution: what a clock can count */
         NEVER = -1,
         TLS = 4096,
@@ -63,6 +67,14 @@ static inline clocks join(clocks a, clocks b)
 struct view {
         clocks before, seen;
 };
+
+/* Whether any of them is not 0. */
+static inline bool any(clocks c)
+{
+        typedef uint64_t halves __attribute__((vector_size(2 * THREADS)));
+        halves h = (halves)c;
+        return h[0] | h[1];
+}
 
 static inline void learn(struct view *v, const struct view *of)
 {
@@ -184,7 +196,16 @@ struct checker {
         unsigned seen;
         unsigned long long in_all;
         uint64_t rng;
-        bool learned; /* that some object is shared, after it was passed without a choice */
+        bool learned;     /* that some object is shared, after it was passed without a choice */
+        bool minds_sites; /* sites.c is asked for the order of each atomic operation */
+        bool notes_sites;
+        const void *noted[NOTED]; /* sites, by a hash of their address */
+        struct {
+                const void *site[WEAKENED];
+                unsigned n;
+                int order;
+                bool if_not;
+        } weakened;
         struct choice choice[CHOICES];
         unsigned choices, given; /* made in this execution; recorded */
 
@@ -208,6 +229,8 @@ struct checker {
         char *heap, *heap_first, *heap_end;
         struct grain grain[GRAINS];
         struct parts parts[GRAINS];
+        unsigned
+            page[GRAINS / PAGE]; /* the last execution in which one of its grains was touched */
         /* A bit a byte: what is known to be shared, and what was found to be since. */
         uint8_t shared[(REGION + STATICS) / 8], found_shared[(REGION + STATICS) / 8];
         struct {
@@ -273,6 +296,30 @@ bool atomic_exchange_if(volatile void *p, unsigned size, uint64_t *expected, uin
 void fence_at(int order, const void *site);
 uint64_t newest_value(const void *p, unsigned size); /* as the kernel sees it */
 
+/* Of all threads but the one that runs. */
+static inline clocks others(clocks c)
+{
+        static const clocks own[THREADS] = {{-1},
+                                            {0, -1},
+                                            {0, 0, -1},
+                                            {0, 0, 0, -1},
+                                            {0, 0, 0, 0, -1},
+                                            {0, 0, 0, 0, 0, -1},
+                                            {0, 0, 0, 0, 0, 0, -1},
+                                            {0, 0, 0, 0, 0, 0, 0, -1}};
+        return c & ~own[mc->current];
+}
+
+enum { NO_FENCE = -1 };
+
+/* ---- sites.c ---- */
+
+/* What an atomic operation is done with there instead; if_not: when an exchange is not done. */
+int order_at(const void *site, int order, bool if_not);
+bool weaken(const char *what); /* as --weaken has it; false: it does not make sense */
+void note_sites(void);
+void tell_sites(const char *model); /* and forget them */
+
 /* ---- race.c ---- */
 
 struct grain *grain_of(uintptr_t at); /* NULL: not looked after */
@@ -303,6 +350,8 @@ void model_memory_gone(char *p, size_t size);
 
 /* ---- fakes.c ---- */
 
+void fakes_thread_ends(void); /* the thread that calls, and what it had */
+
 /* A fiber that begins in entry on that stack. */
 struct weft__fiber *fiber_on(char *low, size_t size, void (*entry)(struct weft__fiber *));
 
@@ -312,7 +361,8 @@ void system_thread_ends(void);
 
 /* ---- trace.c ---- */
 
-void say(const void *site, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void tell(const void *site, const char *format, ...) __attribute__((format(printf, 2, 3)));
+#define say(...) (__builtin_expect(mc->tracing, 0) ? tell(__VA_ARGS__) : (void)0)
 const char *place_of(const void *p);
 const char *order_name(int order);
 void print_trace(void);

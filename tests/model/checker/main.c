@@ -3,14 +3,15 @@
  * The program of the models: explores one after the other, and counts.
  *
  *   PROGRAM [--list] [--random N [--seed N]] [--preemptions N] [--stale N] [--chances N]
- *           [--limit N] [--first] [NAME...]
+ *           [--limit N] [--first] [--exactly] [--sites] [--weaken ORDER@ADDRESS,...] [NAME...]
  *
  * Without --random each model is explored exhaustively within its bounds: all ways in which threads
  * are left for others at most so often, all that loads may read. One whose bounds leave more than
  * --limit executions fails. With --random, N executions of each with no bounds, every other one by
  * PCT (Burckhardt et al., "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs",
  * ASPLOS 2010); what failed can be run again by its seed. --first stops at the first model that
- * fails. What failed is printed in words.
+ * fails. What failed is printed in words. --sites tells where in the program each model has atomic
+ * operations, and --weaken does those at some of these addresses with another order (sites.c).
  *
  * To leave fewer places where a thread may be left, only operations on objects count that two
  * threads were seen to use with nothing that orders them; when such an object is found the
@@ -38,7 +39,8 @@ extern char __data_start[], _end[];
 static struct {
         unsigned long random, seed, limit;
         int preemptions, stale, chances;
-        bool list, first;
+        bool list, first, exactly, sites;
+        const char *weaken;
 } option = {.preemptions = NEVER - 1, .stale = NEVER - 1, .chances = NEVER - 1, .limit = 50000000};
 
 void model_add(struct model *m)
@@ -215,7 +217,7 @@ static bool saw_all(const struct model *m)
 
 static int bound(int given, int own, int none)
 {
-        return given >= NEVER ? given : own ? own : none;
+        return given >= NEVER ? given : own == NONE ? 0 : own ? own : none;
 }
 
 static bool explore(const struct model *m)
@@ -306,6 +308,12 @@ static void read_option(int argc, char **argv, int *i)
                 option.list = true;
         else if (!strcmp(name, "--first"))
                 option.first = true;
+        else if (!strcmp(name, "--exactly"))
+                option.exactly = true;
+        else if (!strcmp(name, "--sites"))
+                option.sites = true;
+        else if (!strcmp(name, "--weaken"))
+                option.weaken = option_value(argc, argv, i);
         else if (!strcmp(name, "--random"))
                 option.random = strtoul(option_value(argc, argv, i), NULL, 10);
         else if (!strcmp(name, "--seed"))
@@ -329,7 +337,7 @@ static bool named(const struct model *m, char **names)
         if (!*names)
                 return true;
         for (; *names; names++)
-                if (strstr(m->name, *names) == m->name)
+                if (option.exactly ? !strcmp(m->name, *names) : strstr(m->name, *names) == m->name)
                         return true;
         return false;
 }
@@ -342,6 +350,12 @@ int main(int argc, char **argv)
                 i++;
         }
         make();
+        if (option.sites)
+                note_sites();
+        if (option.weaken && !weaken(option.weaken)) {
+                fprintf(stderr, "--weaken %s: it makes no sense\n", option.weaken);
+                return 2;
+        }
         unsigned passed = 0, failed = 0;
         const struct model *m = models;
         for (; m; m = m->next) {
@@ -352,6 +366,8 @@ int main(int argc, char **argv)
                         continue;
                 }
                 bool ok = explore(m);
+                if (option.sites)
+                        tell_sites(m->name);
                 if (ok)
                         passed++;
                 else

@@ -13,7 +13,7 @@
 
 enum { FRESH = 0xAA, GONE = 0xDD };
 
-int (*weft__alloc_fails)(size_t size);
+int (*weft__alloc_fails)(size_t size); /* of a model */
 
 void memory_make(void)
 {
@@ -60,6 +60,8 @@ char *model_memory(size_t size, size_t align)
 
 static void *allocate(size_t size, size_t align)
 {
+        if (weft__alloc_fails && weft__alloc_fails(size))
+                return NULL;
         if (mc->blocks == BLOCKS)
                 model_fail("too many allocations");
         char *p = model_memory(size, align);
@@ -75,7 +77,10 @@ void *weft__alloc(size_t size)
 
 void *weft__alloc_zeroed(size_t size)
 {
-        return memset(allocate(size, 16), 0, size);
+        void *p = allocate(size, 16);
+        if (p && mc->runs)
+                plain_access((uintptr_t)p, size, true, __builtin_return_address(0));
+        return p ? memset(p, 0, size) : NULL;
 }
 
 void *weft__alloc_lines(size_t size)

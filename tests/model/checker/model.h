@@ -20,11 +20,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { NONE = -2 };
+
 struct model {
         const char *name;
         void (*run)(void);
         int preemptions;    /* how often a thread that could go on is left for another one; 0: 2 */
-        int stale;          /* how many loads may read what is not the newest; 0: any number */
+        int stale;          /* how many loads may read what is not the newest; 0: any number;
+                               NONE for both */
         int chances;        /* for weak exchanges and waits to fail for no reason */
         unsigned sees;      /* bit k: some execution must call model_seen(k), and others must not */
         unsigned sees_some; /* the same, but others may */

@@ -14,16 +14,20 @@
 
 enum { ALL = (1 << GRAIN) - 1, LARGE = 4096 };
 
+static inline void renew(struct grain *g)
+{
+        *g = (struct grain){.execution = mc->execution};
+        mc->page[(size_t)(g - mc->grain) / PAGE] = mc->execution;
+}
+
 struct grain *grain_of(uintptr_t at)
 {
         size_t offset = offset_of(at);
         if (offset == SIZE_MAX)
                 return NULL;
         struct grain *g = &mc->grain[offset / GRAIN];
-        if (g->execution != mc->execution) {
-                memset(g, 0, sizeof(*g));
-                g->execution = mc->execution;
-        }
+        if (g->execution != mc->execution)
+                renew(g);
         return g;
 }
 
@@ -52,8 +56,8 @@ struct access {
         const void *site;
 };
 
-static void race(uintptr_t at, const char *was, int other, const struct cell *c,
-                 const struct access *a)
+static __attribute__((cold)) void race(uintptr_t at, const char *was, int other,
+                                       const struct cell *c, const struct access *a)
 {
         say(c->site, "(this is the other side)");
         model_fail("a race over %s: %s %s by %s, and %s by %s", place_of((void *)at),
@@ -64,16 +68,17 @@ static void race(uintptr_t at, const char *was, int other, const struct cell *c,
                    self()->name, was, mc->thread[other].name);
 }
 
-static void against(uintptr_t at, const char *was, clocks of, const struct cell *c,
-                    const struct access *a)
+static inline void against(uintptr_t at, const char *was, clocks of, const struct cell *c,
+                           const struct access *a)
 {
-        const struct thread *t = self();
-        for (int i = 0; i < mc->threads; i++)
-                if (i != mc->current && of[i] > t->now.before[i])
-                        race(at, was, i, c, a);
+        clocks later = others(of > self()->now.before);
+        if (__builtin_expect(any(later), 0))
+                for (int i = 0; i < mc->threads; i++)
+                        if (later[i])
+                                race(at, was, i, c, a);
 }
 
-static void check_cell(uintptr_t at, struct cell *c, const struct access *a)
+static inline void check_cell(uintptr_t at, struct cell *c, const struct access *a)
 {
         int16_t clock = (int16_t)(now() + a->plain);
         if (c->writer != mc->current && c->write > self()->now.before[c->writer])
@@ -103,7 +108,8 @@ static void check_cell(uintptr_t at, struct cell *c, const struct access *a)
 
 /* ---- one grain ---- */
 
-static void access_grain(uintptr_t at, struct grain *g, unsigned mask, const struct access *a)
+static inline void access_grain(uintptr_t at, struct grain *g, unsigned mask,
+                                const struct access *a)
 {
         if (g->freed)
                 model_fail("memory that was freed is used: %s", place_of((void *)at));
@@ -152,8 +158,29 @@ static void each_grain(uintptr_t at, size_t size, const struct access *a)
         }
 }
 
+/* What is accessed again by the same thread, which has done nothing since that others see. */
+static inline bool is_known(uintptr_t at, size_t size, bool writes)
+{
+        size_t offset = offset_of(at);
+        unsigned first = at % GRAIN;
+        if (offset == SIZE_MAX || first + size > GRAIN)
+                return false;
+        struct grain *g = &mc->grain[offset / GRAIN];
+        if (g->execution != mc->execution || g->freed || g->located || g->cells != 1)
+                return false;
+        const struct cell *c = &mc->cell[parts_of(g)->cell[0]];
+        unsigned mask = ((1u << size) - 1) << first;
+        int16_t clock = (int16_t)(now() + 1);
+        if (c->mask != mask)
+                return false;
+        return writes ? c->write == clock && c->writer == mc->current && !any(c->reads)
+                      : c->reads[mc->current] == clock;
+}
+
 void plain_access(uintptr_t at, size_t size, bool writes, const void *site)
 {
+        if (size <= GRAIN && is_known(at, size, writes))
+                return;
         each_grain(at, size, &(struct access){.plain = true, .writes = writes, .site = site});
 }
 
@@ -170,6 +197,13 @@ static struct grain *touched(uintptr_t at)
         return g && g->execution == mc->execution ? g : NULL;
 }
 
+/* The grain after that one; or after its page, if none in there was touched. */
+static uintptr_t next_touched(uintptr_t at)
+{
+        size_t n = offset_of(at) / GRAIN;
+        return mc->page[n / PAGE] == mc->execution ? at + GRAIN : at + (PAGE - n % PAGE) * GRAIN;
+}
+
 /* Of much memory only what was touched is known to be free. */
 void free_range(uintptr_t at, size_t size, const void *site)
 {
@@ -178,14 +212,14 @@ void free_range(uintptr_t at, size_t size, const void *site)
                 each_grain(at, size, &frees);
                 return;
         }
-        for (uintptr_t end = at + size; at < end; at += GRAIN)
+        for (uintptr_t end = at + size; at < end; at = next_touched(at))
                 if (touched(at))
                         each_grain(at, GRAIN, &frees);
 }
 
 void forget_range(uintptr_t at, size_t size)
 {
-        for (uintptr_t end = at + size; at < end; at += GRAIN) {
+        for (uintptr_t end = at + size; at < end; at = next_touched(at)) {
                 struct grain *g = touched(at);
                 if (g)
                         g->execution = 0;

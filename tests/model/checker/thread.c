@@ -42,6 +42,7 @@ static void thread_main(weft__fiber *fiber)
         (void)fiber;
         t->fn(t->arg);
         system_thread_ends();
+        fakes_thread_ends();
         t = self();
         step();
         say(NULL, "ends");

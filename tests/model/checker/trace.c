@@ -72,7 +72,7 @@ void model_name(const void *p, size_t size, const char *name)
         }
 }
 
-void say(const void *site, const char *format, ...)
+void tell(const void *site, const char *format, ...)
 {
         if (!mc->tracing)
                 return;

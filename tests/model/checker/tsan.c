@@ -99,11 +99,16 @@ static inline bool runs(void)
         return mc && mc->runs;
 }
 
+#define ORDER(order) (__builtin_expect(mc->minds_sites, 0) ? order_at(SITE, order, false) : (order))
+#define ORDER_IF_NOT(order)                                                                        \
+        (__builtin_expect(mc->minds_sites, 0) ? order_at(SITE, order, true) : (order))
+
 #define CHANGE(bits, type, name, change)                                                           \
         type __tsan_atomic##bits##_##name(volatile type *p, type v, int order)                     \
         {                                                                                          \
                 if (runs())                                                                        \
-                        return (type)atomic_change_at(p, sizeof(type), change, v, order, SITE);    \
+                        return (type)atomic_change_at(p, sizeof(type), change, v, ORDER(order),    \
+                                                      SITE);                                       \
                 return __atomic_##name(p, v, __ATOMIC_SEQ_CST);                                    \
         }
 
@@ -115,8 +120,8 @@ static inline bool runs(void)
                         return __atomic_compare_exchange_n(p, expected, v, false,                  \
                                                            __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);    \
                 uint64_t e = *expected;                                                            \
-                bool done =                                                                        \
-                    atomic_exchange_if(p, sizeof(type), &e, v, order, order_if_not, weak, SITE);   \
+                bool done = atomic_exchange_if(p, sizeof(type), &e, v, ORDER(order),               \
+                                               ORDER_IF_NOT(order_if_not), weak, SITE);            \
                 if (!done)                                                                         \
                         *expected = (type)e;                                                       \
                 return done;                                                                       \
@@ -126,20 +131,21 @@ static inline bool runs(void)
         type __tsan_atomic##bits##_load(const volatile type *p, int order)                         \
         {                                                                                          \
                 if (runs())                                                                        \
-                        return (type)atomic_load_at(p, sizeof(type), order, SITE);                 \
+                        return (type)atomic_load_at(p, sizeof(type), ORDER(order), SITE);          \
                 return __atomic_load_n(p, __ATOMIC_SEQ_CST);                                       \
         }                                                                                          \
         void __tsan_atomic##bits##_store(volatile type *p, type v, int order)                      \
         {                                                                                          \
                 if (runs())                                                                        \
-                        atomic_store_at(p, sizeof(type), v, order, SITE);                          \
+                        atomic_store_at(p, sizeof(type), v, ORDER(order), SITE);                   \
                 else                                                                               \
                         __atomic_store_n(p, v, __ATOMIC_SEQ_CST);                                  \
         }                                                                                          \
         type __tsan_atomic##bits##_exchange(volatile type *p, type v, int order)                   \
         {                                                                                          \
                 if (runs())                                                                        \
-                        return (type)atomic_change_at(p, sizeof(type), EXCHANGE, v, order, SITE);  \
+                        return (type)atomic_change_at(p, sizeof(type), EXCHANGE, v, ORDER(order),  \
+                                                      SITE);                                       \
                 return __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST);                                \
         }                                                                                          \
         CHANGE(bits, type, fetch_add, ADD)                                                         \
@@ -158,7 +164,7 @@ ATOMIC(64, uint64_t)
 void __tsan_atomic_thread_fence(int order)
 {
         if (runs())
-                fence_at(order, SITE);
+                fence_at(ORDER(order), SITE);
         else
                 __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
