@@ -8,9 +8,11 @@
  *
  * Pairings
  *  V1  a chunk's address is published (release, by compare-and-swap) -> found (acquire): its zeroes
- *  V2  an entry is stored (release) -> read (acquire): the var's own fields
  *  V3  a var's key is stored (release) -> read (acquire): its entry, so that no thread can bind by
  *      a key and then not find the var
+ *
+ * Entries are stored and read relaxed: whoever looks for a var by its key has bound it by that, or
+ * has the context of somebody who has, and so has seen the entry, and the chunk, by V3.
  */
 #include "var.h"
 
@@ -48,7 +50,7 @@ static _Atomic(const weft_var *) *entry_make(uint32_t id)
         if (!mine)
                 return NULL;
         /* -> V1; on failure the acquire side of somebody else's */
-        if (atomic_compare_exchange_strong_explicit(&chunks[k], &chunk, mine, memory_order_acq_rel,
+        if (atomic_compare_exchange_strong_explicit(&chunks[k], &chunk, mine, memory_order_release,
                                                     memory_order_acquire))
                 return &mine[at];
         weft__free(mine, size);
@@ -61,7 +63,7 @@ uint32_t weft__var_enlist(weft_var *var)
         if (key)
                 return key;
 
-        /* relaxed: an id is only a number; V1 and V2 order what lies behind it */
+        /* relaxed: an id is only a number; V1 and V3 order what lies behind it */
         uint32_t id = atomic_load_explicit(&ids, memory_order_relaxed);
         _Atomic(const weft_var *) *entry;
         do {
@@ -70,14 +72,14 @@ uint32_t weft__var_enlist(weft_var *var)
                         return 0;
         } while (!atomic_compare_exchange_weak_explicit(
             &ids, &id, id + 1, memory_order_relaxed, memory_order_relaxed)); /* relaxed: as above */
-        atomic_store_explicit(entry, var, memory_order_release);             /* V2 -> */
+        atomic_store_explicit(entry, var, memory_order_relaxed); /* relaxed: V3 publishes it */
 
         uint32_t mine = id | (var->retain || var->release ? WEFT__KEPT : 0);
         if (__atomic_compare_exchange_n(&var->weft__key, &key, mine, false, __ATOMIC_RELEASE,
                                         __ATOMIC_ACQUIRE)) /* V3 -> */
                 return mine;
         /* Two threads set the var for the first time at once; the other's id stands. */
-        atomic_store_explicit(entry, NULL, memory_order_release); /* V2 -> */
+        atomic_store_explicit(entry, NULL, memory_order_relaxed); /* relaxed: nobody has its id */
         return key;
 }
 
@@ -85,9 +87,9 @@ const weft_var *weft__var_of(uint32_t key)
 {
         uint32_t at;
         unsigned k = chunk_of(key & ~WEFT__KEPT, &at);
-        /* -> V1, -> V2: a bound id has a chunk */
-        _Atomic(const weft_var *) *chunk = atomic_load_explicit(&chunks[k], memory_order_acquire);
-        return atomic_load_explicit(&chunk[at], memory_order_acquire);
+        /* relaxed, both: see above */
+        _Atomic(const weft_var *) *chunk = atomic_load_explicit(&chunks[k], memory_order_relaxed);
+        return atomic_load_explicit(&chunk[at], memory_order_relaxed); /* relaxed: as above */
 }
 
 void weft_var_fini(weft_var *var)
@@ -96,9 +98,8 @@ void weft_var_fini(weft_var *var)
                 return;
         uint32_t at;
         unsigned k = chunk_of(var->weft__key & ~WEFT__KEPT, &at);
-        /* -> V1 */
-        _Atomic(const weft_var *) *chunk = atomic_load_explicit(&chunks[k], memory_order_acquire);
-        atomic_store_explicit(&chunk[at], NULL, memory_order_release); /* V2 -> */
-        /* relaxed: no use of the var may race with this */
+        /* relaxed, all: no use of the var may race with this */
+        _Atomic(const weft_var *) *chunk = atomic_load_explicit(&chunks[k], memory_order_relaxed);
+        atomic_store_explicit(&chunk[at], NULL, memory_order_relaxed); /* relaxed: as above */
         __atomic_store_n(&var->weft__key, 0, __ATOMIC_RELAXED);
 }

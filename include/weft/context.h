@@ -305,8 +305,8 @@ WEFT_API weft_context *weft__context_unref_shared(weft_context *context);
 WEFT__INLINE void *weft_get(const weft_var *var)
 {
         const struct weft__near *context = weft__context_at(weft__here_at());
-        /* acquire: V3 of var.c */
-        uint32_t key = __atomic_load_n(&var->weft__key, __ATOMIC_ACQUIRE);
+        /* relaxed: what is bound here by the key was bound after it was stored */
+        uint32_t key = __atomic_load_n(&var->weft__key, __ATOMIC_RELAXED);
         if (WEFT__RARE(!context || key >= WEFT__NEAR_SLOTS))
                 return weft__get_slowly(var);
         void *value = context->slot[key];

@@ -266,3 +266,100 @@ MODEL(context_far_set_beside_one_who_looks, .preemptions = 3, .keeps = VARS_KEPT
         bind(&far[VARS - 1], &context);
         model_join_all();
 }
+
+/* A copy that differs in a near var has the same nodes; whoever gives the last reference to one
+ * frees it, and the only one who is left edits it where it is. */
+static void looks_far_and_unrefs(void *unused)
+{
+        void *value;
+        (void)unused;
+        model_check(weft_context_lookup(context, &far[VARS - 1], &value) == 0);
+        model_check(value == &far[VARS - 1]);
+        weft_context_unref(context);
+}
+
+/* With a value that is kept contexts go at once, and not by way of a bank. */
+static void share_nodes(void)
+{
+        bind(&kept, &alive);
+        for (int i = 0; i < VARS; i++)
+                bind(&far[i], &far[i]);
+        context = weft_context_capture();
+        bind(&far[0], NULL);
+        model_start("looks", looks_far_and_unrefs, NULL);
+}
+
+MODEL(context_far_unref_by_two, .preemptions = 3, .keeps = VARS_KEPT)
+{
+        share_nodes();
+        model_check(looks_far(NULL) == 0);
+        weft_context_unref(weft_context_swap(NULL));
+        model_join_all();
+}
+
+MODEL(context_far_set_when_the_other_is_gone, .preemptions = 3, .keeps = VARS_KEPT)
+{
+        share_nodes();
+        bind(&far[VARS - 1], NULL);
+        model_join_all();
+}
+
+/* One that moves on to another context has the reference in its bank until it ends. */
+static void moves_on(void *unused)
+{
+        (void)unused;
+        model_check(!weft_context_swap(context));
+        look(&plain);
+        bind(&plain, NULL);
+}
+
+static void looks_and_unrefs(void *unused)
+{
+        void *value;
+        (void)unused;
+        model_check(weft_context_lookup(context, &plain, &value) == 0 && value == &plain);
+        weft_context_unref(context);
+}
+
+MODEL(context_in_the_bank_is_the_last, .preemptions = 3, .keeps = VARS_KEPT)
+{
+        bind(&plain, &plain);
+        context = weft_context_capture();
+        model_check(weft_context_swap(NULL) == context);
+        model_start("moves on", moves_on, NULL);
+        model_start("looks", looks_and_unrefs, NULL);
+        model_join_all();
+}
+
+/* ---- vars that are set for the first time ---- */
+
+static weft_var fresh = WEFT_VAR_INIT("fresh"), other = WEFT_VAR_INIT("other");
+
+static int visit(const weft_var *var, void *value, void *meant)
+{
+        model_check(var == meant && value == meant);
+        return 0;
+}
+
+/* Whoever has bound a var finds it by its binding. */
+static void sets(void *var)
+{
+        bind(var, var);
+        weft_context *c = weft_context_capture();
+        model_check(weft_context_foreach(c, visit, var) == 0);
+        weft_context_unref(c);
+}
+
+MODEL(context_two_set_a_var_first, .preemptions = 3, .keeps = VARS_KEPT)
+{
+        model_start("sets", sets, &fresh);
+        sets(&fresh);
+        model_join_all();
+}
+
+MODEL(context_two_set_two_vars_first, .preemptions = 3, .keeps = VARS_KEPT)
+{
+        model_start("sets", sets, &fresh);
+        sets(&other);
+        model_join_all();
+}
