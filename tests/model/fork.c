@@ -124,3 +124,105 @@ MODEL(fork_beside_one_from_outside, .preemptions = 2, .stale = 1)
         weft_task_unref(t);
         weft_pool_destroy(pool);
 }
+
+/* ---- who has nothing to do asks for jobs ---- */
+
+static atomic_uint started, joins;
+
+/* It goes on until its join has begun. */
+static int starts(void *unused)
+{
+        (void)unused;
+        atomic_store_explicit(&started, 1, memory_order_relaxed);
+        while (!atomic_load_explicit(&joins, memory_order_relaxed))
+                model_pause();
+        last++;
+        return 0;
+}
+
+static int nothing(void *unused)
+{
+        (void)unused;
+        return 0;
+}
+
+/* It forks and joins until the other worker has begun its first job: a request is never lost. */
+static int forks_until_one_is_taken(void *unused)
+{
+        weft_job a, b;
+        (void)unused;
+        weft_fork(&a, starts, NULL);
+        while (!atomic_load_explicit(&started, memory_order_relaxed)) {
+                weft_fork(&b, nothing, NULL);
+                model_check(weft_join(&b) == 0);
+                model_pause();
+        }
+        atomic_store_explicit(&joins, 1, memory_order_relaxed);
+        model_check(weft_join(&a) == 0);
+        model_check(last == 1);
+        return 0;
+}
+
+MODEL(fork_until_one_is_taken, .preemptions = 1, .stale = 1)
+{
+        run(2, 0, forks_until_one_is_taken);
+}
+
+/* The same while the other worker falls idle. */
+static atomic_uint is_busy, has_time;
+
+static int keeps_busy(void *unused)
+{
+        (void)unused;
+        atomic_store_explicit(&is_busy, 1, memory_order_relaxed);
+        while (!atomic_load_explicit(&has_time, memory_order_relaxed))
+                model_pause();
+        return 0;
+}
+
+static int forks_while_another_ends(void *unused)
+{
+        while (!atomic_load_explicit(&is_busy, memory_order_relaxed))
+                model_pause();
+        atomic_store_explicit(&has_time, 1, memory_order_relaxed);
+        return forks_until_one_is_taken(unused);
+}
+
+MODEL(fork_while_another_falls_idle, .preemptions = 1, .stale = NONE)
+{
+        pool = pool_of(2, 0);
+        model_check(weft_submit(pool, keeps_busy, NULL) == 0);
+        model_check(weft_submit(pool, forks_while_another_ends, NULL) == 0);
+        weft_pool_destroy(pool);
+}
+
+/* A job has the context of its fork, whoever runs it, and whatever is set before its join. */
+static weft_var var = WEFT_VAR_INIT("var");
+
+static int looks(void *unused)
+{
+        int value = (int)(intptr_t)weft_get(&var);
+        (void)unused;
+        ran[value - 1]++;
+        return value;
+}
+
+static int forks_and_sets(void *unused)
+{
+        weft_job a, b;
+        (void)unused;
+        weft_set(&var, (void *)1, NULL);
+        weft_fork(&a, looks, NULL);
+        weft_set(&var, (void *)2, NULL);
+        weft_fork(&b, looks, NULL);
+        weft_set(&var, (void *)3, NULL);
+        model_check(weft_join(&b) == 2);
+        model_check(weft_join(&a) == 1);
+        model_check(ran[0] == 1 && ran[1] == 1 && weft_get(&var) == (void *)3);
+        return 0;
+}
+
+MODEL(fork_and_set, .preemptions = 1, .stale = 1, .keeps = 1)
+{
+        run(2, 0, forks_and_sets);
+}

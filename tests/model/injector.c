@@ -15,6 +15,8 @@ static weft__injector queue;
 static int content[ITEMS]; /* plain: written before the put */
 static int taken[ITEMS];   /* plain: by whoever took it */
 static unsigned found;
+static weft_task task[ITEMS]; /* what is put in their place where there is no memory */
+static bool late;
 
 static int fn(void *unused)
 {
@@ -27,7 +29,10 @@ static void put(int i)
 {
         const weft__item item = {fn, &content[i], (weft_context *)&taken[i]};
         content[i] = i + 1;
-        model_check(weft__injector_put(&queue, 0, &item));
+        if (late)
+                weft__injector_put_task(&queue, 0, &task[i]);
+        else
+                model_check(weft__injector_put(&queue, 0, &item));
 }
 
 static void put_one(void *i)
@@ -49,9 +54,10 @@ static unsigned take(unsigned n)
         unsigned turn = 0;
         n = weft__injector_take(&queue, &turn, got, n);
         for (unsigned k = 0; k < n; k++) {
-                int i = (int)((int *)got[k].arg - content);
-                model_check(got[k].fn == fn && i >= 0 && i < ITEMS);
-                model_check((int *)got[k].context == &taken[i] && content[i] == i + 1);
+                int i = (int)(late ? (weft_task *)got[k].arg - task : (int *)got[k].arg - content);
+                model_check(got[k].fn == (late ? NULL : fn) && i >= 0 && i < ITEMS);
+                model_check(late || (int *)got[k].context == &taken[i]);
+                model_check(content[i] == i + 1);
                 model_check(last[i / 3] < i);
                 last[i / 3] = i;
                 taken[i]++;
@@ -191,4 +197,44 @@ MODEL(injector_a_sleeper_sees_what_is_left, .preemptions = 2, .stale = 2, .sees_
         model_start("sleeper", sleeper, NULL);
         put_and_look(1);
         model_check(taken[0] == 1 && taken[1] == 1);
+}
+
+/* ---- no memory for another block: the late list ---- */
+
+static int none(size_t size)
+{
+        (void)size;
+        return 1;
+}
+
+static void begin_late(void)
+{
+        begin();
+        late = true;
+        weft__alloc_fails = none;
+}
+
+MODEL(injector_two_put_late, .preemptions = 3, .stale = 2, .sees = 1)
+{
+        begin_late();
+        model_start("puts", put_two, (void *)2);
+        put_two((void *)0);
+        end(4, 0);
+}
+
+MODEL(injector_late_ones_are_taken, .preemptions = 3, .stale = 2, .sees = 7)
+{
+        begin_late();
+        model_start("taker", taker, (void *)1);
+        model_start("taker", taker, (void *)1);
+        put(0);
+        put(1);
+        end(2, 0);
+}
+
+MODEL(injector_a_sleeper_sees_what_came_late, .preemptions = 3, .sees = 6)
+{
+        begin_late();
+        model_start("sleeper", sleeper, NULL);
+        put_and_look(0);
 }

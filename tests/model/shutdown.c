@@ -173,3 +173,16 @@ MODEL(shutdown_while_a_callback_is_due, .stale = 1)
         model_check(called == 1);
         weft_pool_destroy(pool);
 }
+
+/* Workers come and go, and ask each other for work meanwhile. */
+MODEL(shutdown_of_two_workers, .stale = 1)
+{
+        pool = pool_of(2, 0);
+        weft_pool_destroy(pool);
+}
+
+MODEL(shutdown_of_three_workers, .preemptions = NONE, .stale = 1)
+{
+        pool = pool_of(3, 0);
+        weft_pool_destroy(pool);
+}

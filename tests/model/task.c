@@ -3,6 +3,8 @@
  * Tasks in whole pools, through the public calls: each is run once, or cancelled and not run; its
  * result, and all that it did, is seen by whoever waits for its end; nobody waits for ever.
  */
+#include <stdatomic.h>
+
 #include "pool_help.h"
 
 static weft_pool *pool;
@@ -39,6 +41,32 @@ MODEL(task_submit_to_two_workers, .preemptions = 1, .stale = 1)
         model_check(weft_submit(pool, task, NULL) == 0);
         weft_pool_destroy(pool);
         model_check(runs == 1);
+}
+
+/* The first keeps its worker busy until somebody has run the second, which may lie in its tray. */
+static atomic_uint second_ran;
+
+static int keeps_busy(void *unused)
+{
+        (void)unused;
+        while (!atomic_load_explicit(&second_ran, memory_order_relaxed))
+                model_pause();
+        return 0;
+}
+
+static int second(void *unused)
+{
+        (void)unused;
+        atomic_store_explicit(&second_ran, 1, memory_order_relaxed);
+        return 0;
+}
+
+MODEL(task_in_the_tray_of_one_that_is_busy, .preemptions = 1, .stale = 1)
+{
+        pool = pool_of(2, 0);
+        model_check(weft_submit(pool, keeps_busy, NULL) == 0);
+        model_check(weft_submit(pool, second, NULL) == 0);
+        weft_pool_destroy(pool);
 }
 
 MODEL(task_await, .stale = 1)
