@@ -333,7 +333,8 @@ check-promela:  ## the protocols of sleep, parking and the end of tasks, gone th
 	@tests/run/suite model build/promela-log tests/model/promela/run
 
 models: $(MODELS)
-	@MODEL_ARGS='$(MODEL_ARGS)' MODEL_BUILD=$(B) MODEL_COMPILE='$(CC) -MMD -MP -c $(LIB_FLAGS)' MODEL_OBJECTS='$(MODEL_CHECKER)' \
+	@MODEL_ARGS='$(MODEL_ARGS)' MODEL_BUILD=$(B) MODEL_OBJECTS='$(MODEL_CHECKER)' \
+	    MODEL_COMPILE='$(CC) -MMD -MP -c $(LIB_FLAGS)' \
 	    MODEL_LINK='$(CC) $(LDFLAGS) -no-pie' \
 	    tests/model/run $(B)/log $(MODELS)
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * One atomic operation with another order than the source has, to see whether a model notices
- * (tests/model/weaken). An operation is known by an address in the instruction that calls it; one of
- * an inlined function has several.
+ * An atomic operation with another order than the source has, to see whether a model notices
+ * (tests/model/weaken). An operation is known by an address in the instruction that calls it; one
+ * of an inlined function has several.
  *
  *   --weaken ORDER@ADDRESS,ADDRESS...
  *
