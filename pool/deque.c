@@ -7,6 +7,9 @@
  *  D2  pop: bottom, full fence, top <-> steal: top, full fence, bottom: of an owner and a thief who
  *      are after the last task one sees the other, and the compare-and-swap of top decides
  *  D3  grow: ring (release) -> steal: ring (acquire): the copied slots
+ *  D4  steal: top (release) -> push: top (acquire): the slot was read, and may be written again.
+ *      What breaks without it is a load that reads a store which is made later, and that no model
+ *      has (tests/model/README.md).
  */
 #include "deque.h"
 
@@ -100,9 +103,8 @@ bool weft__deque_push(weft__deque *d, struct weft_task *task)
         /* relaxed: the owner is the only writer of bottom and ring */
         int64_t bottom = atomic_load_explicit(&d->bottom, memory_order_relaxed);
         struct weft__ring *r =
-            atomic_load_explicit(&d->ring, memory_order_relaxed); /* relaxed: same */
-        /* acquire: the thief that moved top has read the slot that may now be written again */
-        int64_t top = atomic_load_explicit(&d->top, memory_order_acquire);
+            atomic_load_explicit(&d->ring, memory_order_relaxed);          /* relaxed: same */
+        int64_t top = atomic_load_explicit(&d->top, memory_order_acquire); /* -> D4 */
         if (__builtin_expect(bottom - top > r->mask, 0))
                 return grow_and_push(d, r, top, bottom, task);
         publish(d, r, bottom, task);
@@ -132,12 +134,14 @@ static inline struct weft_task *pop(weft__deque *d, const struct weft_task *want
 
         if (bottom - top > 0)
                 return task; /* thieves stop above it: D2 */
-        /* The last one, if it is there still: the owner takes it as a thief would. */
-        if (bottom - top < 0 || !atomic_compare_exchange_strong_explicit(
-                                    &d->top, &top, top + 1, memory_order_seq_cst,
-                                    memory_order_relaxed)) /* relaxed on failure: it is gone */
+        /* The last one, if it is there still: the owner takes it as a thief would. relaxed, both: the
+         * exchange alone decides, and what the owner has read only the owner writes again */
+        if (bottom - top < 0 ||
+            !atomic_compare_exchange_strong_explicit(&d->top, &top, top + 1, memory_order_relaxed,
+                                                     memory_order_relaxed)) /* relaxed: see above */
                 task = NULL;
-        atomic_store_explicit(&d->bottom, bottom + 1, memory_order_release); /* D1 -> steal */
+        /* relaxed: the deque is empty, and a thief whose top is old fails at the exchange */
+        atomic_store_explicit(&d->bottom, bottom + 1, memory_order_relaxed);
         return task;
 }
 
@@ -153,16 +157,17 @@ bool weft__deque_pop_if(weft__deque *d, const struct weft_task *newest)
 
 struct weft_task *weft__deque_steal(weft__deque *d)
 {
-        int64_t top = atomic_load_explicit(&d->top, memory_order_acquire);
+        /* relaxed: the fence comes next */
+        int64_t top = atomic_load_explicit(&d->top, memory_order_relaxed);
         weft__fence();                                                           /* D2 <-> pop */
         int64_t bottom = atomic_load_explicit(&d->bottom, memory_order_acquire); /* -> D1 */
         if (bottom - top <= 0)
                 return NULL;
         struct weft__ring *r = atomic_load_explicit(&d->ring, memory_order_acquire); /* -> D3 */
         struct weft_task *task = slot_get(r, top);
-        /* relaxed on failure: what was read is not used */
-        if (!atomic_compare_exchange_strong_explicit(&d->top, &top, top + 1, memory_order_seq_cst,
-                                                     memory_order_relaxed))
+        if (!atomic_compare_exchange_strong_explicit(
+                &d->top, &top, top + 1, memory_order_release, /* D4 -> push */
+                memory_order_relaxed))                        /* relaxed: it is not used */
                 return NULL;
         return task;
 }

@@ -30,7 +30,7 @@ static bool try(weft__tray *t, uint64_t *next, weft__item *ret_item)
             atomic_load_explicit(&t->slot[*next % WEFT__TRAY].arg, memory_order_relaxed),
             atomic_load_explicit(&t->slot[*next % WEFT__TRAY].context, memory_order_relaxed)};
         if (!atomic_compare_exchange_strong_explicit(&t->next, next, *next + 1,
-                                                     memory_order_acq_rel,  /* Y2 -> fill */
+                                                     memory_order_release,  /* Y2 -> fill */
                                                      memory_order_acquire)) /* -> Y2 */
                 return false;
         *ret_item = item;
@@ -39,8 +39,8 @@ static bool try(weft__tray *t, uint64_t *next, weft__item *ret_item)
 
 bool weft__tray_take(weft__tray *t, weft__item *ret_item)
 {
-        /* acquire: an owner that sees it empty fills the slots anew, -> Y2 */
-        uint64_t next = atomic_load_explicit(&t->next, memory_order_acquire);
+        /* an owner that sees it empty fills the slots anew */
+        uint64_t next = atomic_load_explicit(&t->next, memory_order_acquire); /* -> Y2 */
         /* relaxed: the owner's own */
         while (next != atomic_load_explicit(&t->end, memory_order_relaxed))
                 if (try(t, &next, ret_item))
@@ -50,7 +50,8 @@ bool weft__tray_take(weft__tray *t, weft__item *ret_item)
 
 bool weft__tray_steal(weft__tray *t, weft__item *ret_item)
 {
-        uint64_t next = atomic_load_explicit(&t->next, memory_order_acquire);
+        /* relaxed: with an old one the exchange fails */
+        uint64_t next = atomic_load_explicit(&t->next, memory_order_relaxed);
         uint64_t end = atomic_load_explicit(&t->end, memory_order_acquire); /* -> Y1 */
         return next != end && try(t, &next, ret_item);
 }

@@ -12,7 +12,9 @@
  *
  * Pairings
  *  Y1  fill: end (release) -> take: end (acquire): the items
- *  Y2  take: next (acq_rel) -> fill: next (acquire): the slots that were read may be written
+ *  Y2  take: next (release) -> fill: next (acquire): the slots that were read may be written. What
+ *      breaks without it is a load that reads a store which is made later, and that no model has
+ *      (tests/model/README.md).
  */
 #ifndef WEFT_POOL_TRAY_H
 #define WEFT_POOL_TRAY_H
