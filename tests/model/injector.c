@@ -101,7 +101,7 @@ MODEL(injector_one_puts_one_takes, .preemptions = 3, .stale = 3, .sees = 3)
         end(2, 0);
 }
 
-MODEL(injector_two_put, .preemptions = 3, .stale = 3, .sees = 1)
+MODEL(injector_two_put, .preemptions = 4, .stale = 4, .sees = 1)
 {
         begin();
         model_start("puts", put_two, (void *)3);
@@ -109,7 +109,7 @@ MODEL(injector_two_put, .preemptions = 3, .stale = 3, .sees = 1)
         end(2, 2);
 }
 
-MODEL(injector_two_put_one_takes, .preemptions = 2, .stale = 2, .sees = 3)
+MODEL(injector_two_put_one_takes, .preemptions = 4, .stale = 4, .sees = 3)
 {
         begin();
         model_start("puts", put_one, (void *)3);
@@ -214,7 +214,7 @@ static void begin_late(void)
         weft__alloc_fails = none;
 }
 
-MODEL(injector_two_put_late, .preemptions = 3, .stale = 2, .sees = 1)
+MODEL(injector_two_put_late, .preemptions = 4, .stale = 4, .sees = 1)
 {
         begin_late();
         model_start("puts", put_two, (void *)2);

@@ -57,7 +57,7 @@ MODEL(mutex_two, .preemptions = 3)
         model_check(entries == 2);
 }
 
-MODEL(mutex_three, .stale = 1)
+MODEL(mutex_three, .preemptions = 3, .stale = 2)
 {
         weft_mutex_init(&mutex);
         model_start("a", locks, NULL);

@@ -85,7 +85,7 @@ MODEL(tray_the_last_one, .preemptions = 3, .stale = 3, .sees = 3)
         end(1);
 }
 
-MODEL(tray_two_thieves, .preemptions = 2, .stale = 2, .sees = 7)
+MODEL(tray_two_thieves, .preemptions = 3, .stale = 3, .sees = 7)
 {
         begin(2, 1);
         fill(0, 2);
@@ -94,7 +94,7 @@ MODEL(tray_two_thieves, .preemptions = 2, .stale = 2, .sees = 7)
 }
 
 /* Its slots are filled anew while a thief is about to take what was in them. */
-MODEL(tray_is_filled_anew, .preemptions = 3, .stale = 3, .sees_some = 7)
+MODEL(tray_is_filled_anew, .preemptions = 4, .stale = 4, .sees_some = 7)
 {
         begin(1, 2);
         fill(0, 2);
