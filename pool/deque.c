@@ -134,8 +134,8 @@ static inline struct weft_task *pop(weft__deque *d, const struct weft_task *want
 
         if (bottom - top > 0)
                 return task; /* thieves stop above it: D2 */
-        /* The last one, if it is there still: the owner takes it as a thief would. relaxed, both: the
-         * exchange alone decides, and what the owner has read only the owner writes again */
+        /* The last one, if it is there still: the owner takes it as a thief would. relaxed, both:
+         * the exchange alone decides, and what the owner has read only it writes again */
         if (bottom - top < 0 ||
             !atomic_compare_exchange_strong_explicit(&d->top, &top, top + 1, memory_order_relaxed,
                                                      memory_order_relaxed)) /* relaxed: see above */
