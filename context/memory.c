@@ -62,6 +62,15 @@ void *(weft__alloc_lines)(size_t size)
 #endif
 }
 
+void weft__memory_begin(void)
+{
+#if defined(WEFT_JEMALLOC)
+        void *p = mallocx(1, 0);
+        if (p)
+                sdallocx(p, 1, 0);
+#endif
+}
+
 void(weft__free)(void *p, size_t size)
 {
         if (!p)

@@ -19,6 +19,11 @@ void *weft__alloc_zeroed(size_t size);
 void *weft__alloc_lines(size_t size); /* aligned to a cache line; size is a multiple of it */
 void weft__free(void *p, size_t size);
 
+/* First thing in a thread of the library's. jemalloc (5.3) gives a thread its arena when it first
+ * allocates, and crashes if there is no address space left for one: so that comes at once, and not
+ * when all the rest has got by on caches. */
+void weft__memory_begin(void);
+
 #if defined(WEFT_TEST_HOOKS)
 /* In test builds: if set, asked before each allocation; true makes that one fail. Read and written
  * with no synchronisation: set it while one thread is at work. */

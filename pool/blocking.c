@@ -74,6 +74,7 @@ static void *serve(void *unused)
 {
         struct request *r;
         (void)unused;
+        weft__memory_begin();
         pthread_setname_np(pthread_self(), "weft-blocking");
         while ((r = next_request())) {
                 weft__frame own = weft__frame_exchange(r->frame);

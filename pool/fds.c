@@ -125,6 +125,7 @@ static void *watch_all(void *unused)
 {
         struct epoll_event event[EVENTS];
         (void)unused;
+        weft__memory_begin();
         pthread_setname_np(pthread_self(), "weft-fds");
         for (;;) {
                 int n = epoll_wait(fds.epoll, event, EVENTS, -1);

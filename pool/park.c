@@ -410,6 +410,7 @@ static inline enum weft__wake hand_over(weft__worker *w, weft__fiber *loop, weft
         struct weft__handover handover = {.from = from, .to = to, .shielded = shielded};
         w->tick++;
         w->takes++;
+        /* cppcheck-suppress autoVariables ; it is taken before this is over */
         w->handover = &handover;
         /* relaxed: nobody looks for a waiter in it */
         atomic_store_explicit(&from->wait.state, WEFT__DONE, memory_order_relaxed);

@@ -513,6 +513,7 @@ void *weft__worker_main(void *arg)
 {
         weft__worker *w = arg;
         weft_pool *pool = w->pool;
+        weft__memory_begin();
         self = w;
         w->thread_errno = &errno;
         w->thread_exceptions = __cxa_get_globals ? __cxa_get_globals() : NULL;

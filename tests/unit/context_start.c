@@ -145,8 +145,8 @@ __attribute__((constructor(200))) static void try_before_main(void)
         CHILD_CHECK(weft_set(&plain, V(1), NULL) == -ENOMEM);
         CHILD_CHECK(weft_set(&kept, &value, NULL) == -ENOMEM);
         CHILD_CHECK(weft_get(&plain) == V(7));
-        CHILD_CHECK(weft_context_with(NULL, &plain, V(2), &c) == 0);
-        CHILD_CHECK(weft_context_unref(c) == NULL);
+        CHILD_CHECK(weft_context_with(NULL, &plain, V(2), &c) == -ENOMEM);
+        CHILD_CHECK(c == NULL);
         CHILD_CHECK(atomic_load(&value.released) == 0);
         _exit(0);
 }
