@@ -43,6 +43,7 @@ void balance_take(weft_pool *pool)
         CHECK(f.submitted == f.run + f.cancelled && f.queued == 0,
               "%" PRIu64 " submitted, %" PRIu64 " run, %" PRIu64 " cancelled, %" PRIu64 " queued",
               f.submitted, f.run, f.cancelled, f.queued);
+        CHECK(f.missed == 0, "%" PRIu64 " wake-ups were missed", f.missed);
         add(&f, &none);
 }
 
