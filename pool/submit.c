@@ -20,9 +20,10 @@ static unsigned thread_number(void)
 {
         static atomic_uint threads;
         static _Thread_local unsigned own;
-        if (!own) /* relaxed: any number does */
-                own = 1 + WEFT__FIRST(UINT_MAX - 2) +
-                      atomic_fetch_add_explicit(&threads, 1, memory_order_relaxed);
+        if (!own) { /* relaxed: any number does, but 0 */
+                unsigned before = atomic_fetch_add_explicit(&threads, 1, memory_order_relaxed);
+                own = 1 + (WEFT__FIRST(UINT_MAX - 2) + before) % (UINT_MAX / 2 + 1);
+        }
         return own;
 }
 

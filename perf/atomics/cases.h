@@ -36,6 +36,6 @@ long ticks(void);
 void fork_and_join(long times);             /* one job after the other */
 long fork_fib(int n);                       /* the number of its forks */
 void write_to_each(long times, unsigned n); /* a counter of each of n */
-void fork_all(long jobs, weft_fn *job);     /* then join them all, the last one first */
+void fork_all(long jobs, weft_fn *fn);      /* then join them all, the last one first */
 
 #endif

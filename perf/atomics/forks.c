@@ -15,7 +15,6 @@ void fork_and_join(long times)
         }
 }
 
-long fork_fib(int n);
 WEFT_JOB_OF(fib_job, long, fork_fib, int)
 
 long fork_fib(int n)

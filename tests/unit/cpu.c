@@ -32,6 +32,7 @@ static const char *text_of(const char *path)
 }
 
 /* In the place of the C library's. */
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): see its header */
 FILE *fopen(const char *path, const char *mode)
 {
         if (made_up) {

@@ -44,10 +44,10 @@ static void submit_silently(weft_pool *pool, atomic_int *count)
 
 Test(missed, work_that_nobody_was_woken_for_is_found_and_counted, .timeout = 60)
 {
+        weft__missed_hook = note;
         weft_pool *pool = asleep(1);
         atomic_int count = 0;
 
-        weft__missed_hook = note;
         submit_silently(pool, &count);
         cr_assert(reaches(&count, 1));
         cr_assert_eq(missed(pool), 1);
@@ -58,9 +58,9 @@ Test(missed, work_that_nobody_was_woken_for_is_found_and_counted, .timeout = 60)
 
 Test(missed, a_stop_that_nobody_was_woken_for_is_found, .timeout = 60)
 {
+        weft__missed_hook = note;
         weft_pool *pool = asleep(1);
 
-        weft__missed_hook = note;
         atomic_store(&pool->stop, true);
         cr_assert(reaches(&told, 1));
         cr_assert_str_eq(told_what, "an order to stop");
@@ -80,10 +80,10 @@ Test(missed, ends_the_process_in_test_builds, .timeout = 60, .signal = SIGABRT)
 /* What others are about to do is not missed: as long as tasks are started, whoever sleeps waits. */
 Test(missed, nothing_is_missed_while_tasks_are_started, .timeout = 60)
 {
+        weft__missed_hook = note;
         weft_pool *pool = asleep(1);
         atomic_int count = 0;
 
-        weft__missed_hook = note;
         submit_silently(pool, &count);
         for (int64_t end = in_ms(3500); weft_now() < end; usleep(20000))
                 atomic_fetch_add(&pool->worker[0].counts.started, 1);
@@ -103,10 +103,10 @@ static int wait_for_event(void *event)
 
 Test(missed, a_task_that_nobody_was_woken_to_resume_is_found, .timeout = 60)
 {
+        weft__missed_hook = note;
         weft_pool *pool = asleep(1);
         weft_event event;
 
-        weft__missed_hook = note;
         weft_event_init(&event);
         weft_task *task = spawn(pool, wait_for_event, &event);
         while (!atomic_load(&fiber_that_waits) || atomic_load(&pool->idle.state) != 1 << 16)
