@@ -12,7 +12,6 @@
 #include <errno.h>
 
 static weft_var plain = WEFT_VAR_INIT("plain", .fallback = V(7));
-static weft_var kept = WEFT_VAR_INIT("kept", .release = counted_release);
 
 /* ---- notes ----------------------------------------------------------------------------------- */
 
@@ -48,6 +47,7 @@ Test(context_start, notes_of_others_are_not_taken_for_another_copy)
 
 #if !WITH_TSAN /* which asks for keys of its own before anything here can be called */
 
+static weft_var kept = WEFT_VAR_INIT("kept", .release = counted_release);
 static bool no_values;
 
 /* For what this program asks for, but not other libraries: TRIED is this. */
