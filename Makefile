@@ -616,7 +616,7 @@ DEPS_coverage := clang-$(COVERAGE_CLANG) libclang-rt-$(COVERAGE_CLANG)-dev llvm-
 DEPS_promela  := spin
 DEPS_aarch64  := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 DEPS := $(sort $(foreach d,build check compare examples server_test perf rivals lint $(CHECKERS) \
-          model promela aarch64 coverage,$(DEPS_$(d))))
+          model promela faults aarch64,$(DEPS_$(d))))
 
 .PHONY: deps
 deps:  ## install what is missing from Debian, if root; else say what would
