@@ -72,8 +72,8 @@ variant_uninherited :=
 
 CHECKERS := asan tsan ubsan valgrind
 PORTS    := ucontext aarch64
-compiler_tsan    := CC=$(CLANG)
-compiler_aarch64 := CC=aarch64-linux-gnu-gcc
+compiler_tsan    := CC=$(CLANG) CXX=$(CLANG)++
+compiler_aarch64 := CC=aarch64-linux-gnu-gcc CXX=aarch64-linux-gnu-g++
 
 OWN_RUNNER := $(filter $(CHECKERS) $(PORTS) faults coverage matrix,$(VARIANT))
 
@@ -148,11 +148,11 @@ $(B)/flags: FORCE
 # on the public headers alone, of a file or of a directory of files; exit 0, 1, or 77 for skipped.
 # selftest: what a checker must find.
 
-names    = $(patsubst tests/%.c,$(B)/%,$(wildcard tests/$(1)/*.c))
+names    = $(patsubst tests/%,$(B)/%,$(basename $(wildcard tests/$(1)/*.c tests/$(1)/*.cc)))
 UNIT     := $(call names,unit)
 STRESS_DIRS  := $(patsubst tests/%/,%,$(sort $(dir $(wildcard tests/stress/*/*.c))))
 STRESS   := $(call names,stress) $(STRESS_DIRS:%=$(B)/%)
-EXAMPLES := $(patsubst %.c,$(B)/%,$(wildcard examples/*.c))
+EXAMPLES := $(addprefix $(B)/,$(basename $(wildcard examples/*.c examples/*.cc)))
 EXAMPLE_DIRS := $(patsubst %/,%,$(sort $(dir $(wildcard examples/*/*.c))))
 
 selftest_test     := outcomes
@@ -239,12 +239,24 @@ $(B)/obj/tests/faults/%.c.o: tests/faults/%.c $(B)/flags
 $(B)/stress/%: tests/stress/%.c $(B)/libweft.a $(B)/flags
 	$(call program)
 
+# Those in C++.
+CXX_COMMON  := -std=c++17 $(filter -Wall -Wextra -Werror,$(WARNINGS)) \
+               $(filter-out -std=% $(WARNINGS),$(COMMON))
+cxx_program = @mkdir -p $(@D); $(call say,LD) $(CXX) $(LDFLAGS) -MMD -MP $(CXX_COMMON) $< \
+              $(B)/libweft.a $(LIBS) -lm -o $@
+
+$(B)/stress/%: tests/stress/%.cc $(B)/libweft.a $(B)/flags
+	$(cxx_program)
+
 # Linked only with those that use it.
 EXAMPLE_LIBS     := -Wl,--as-needed -lsqlite3 -Wl,--no-as-needed
 EXAMPLE_DIR_LIBS := -Wl,--as-needed -lsqlite3 -lhttp_parser -Wl,--no-as-needed
 
 $(B)/examples/%: examples/%.c $(B)/libweft.a $(B)/flags
 	$(call program,,$(EXAMPLE_LIBS))
+
+$(B)/examples/%: examples/%.cc $(B)/libweft.a $(B)/flags
+	$(cxx_program)
 
 define example_of_directory
 $(B)/$(1): $$(call objects,$(1)/*.c) $(B)/libweft.a
@@ -271,7 +283,7 @@ $(B)/examples/server-thread-local: $(wildcard examples/server/*.[ch]) $(B)/libwe
 
 .PHONY: examples example-server-test
 examples:  ## the programs of examples/, into build/examples
-	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_examples)'
+	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_stress) $(DEPS_examples)'
 	@+$(submake) $(EXAMPLES) $(EXAMPLE_DIRS:%=$(B)/%)
 
 example-server-test:  ## examples/server against real clients
@@ -307,7 +319,7 @@ check-all: all $(STRESS) $(EXAMPLES) \
 	    $(STRESS) $(EXAMPLES) $(HOUSE_CHECKS)
 
 $(addprefix check-,$(CHECKERS) $(PORTS)): check-%:  ## the tests under a checker, or for a port
-	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_$*)'
+	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_stress) $(DEPS_$*)'
 	@+$(submake) VARIANT=$* JEMALLOC=0 $(compiler_$*) suite
 
 check-model:  ## the concurrency core under a model checker
@@ -386,7 +398,7 @@ suite: unit-programs $(STRESS)
 	@tests/run/suite $(VARIANT) $(B)/log $(SELFTEST) $(UNIT) $(STRESS)
 
 stress:  ## the stress tests for SECONDS=60 in all, most of it soak; SEED=N
-	@+$(submake) deps DEPS='$(DEPS_build)'
+	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_stress)'
 	@+$(submake) $(STRESS)
 	@tests/run/stress $(SECONDS) '$(SEED)' $(STRESS)
 
@@ -396,8 +408,9 @@ check-house:  ## the floors of the house, the tags of the atomics, and what docs
 
 # ---- Lint ----------------------------------------------------------------------------------------
 
-C_FILES := $(wildcard include/weft/*.h context/*.[ch] pool/*.[ch] \
-             examples/*.[ch] examples/*/*.[ch] perf/*.[ch] perf/*/*.[ch] perf/*/*.cc \
+C_FILES := $(wildcard include/weft/*.h include/weft/*.hpp context/*.[ch] pool/*.[ch] \
+             examples/*.[ch] examples/*/*.[ch] examples/*.cc tests/stress/*.cc \
+             perf/*.[ch] perf/*/*.[ch] perf/*/*.cc \
              tests/*/*.[ch] tests/*/*/*.[ch])
 LINT_LIB     := $(filter context/%.c pool/%.c perf/%.c examples/%.c,$(C_FILES))
 LINT_TESTS   := $(filter-out tests/run/selftest/% tests/compile/%,$(filter tests/%.c,$(C_FILES)))
@@ -573,7 +586,7 @@ $(B)/obj/perf/bench/switch.c.o: COMMON += -I.
 
 # ---- Installing ----------------------------------------------------------------------------------
 
-HEADERS := $(wildcard include/weft/*.h)
+HEADERS := $(wildcard include/weft/*.h include/weft/*.hpp)
 
 .PHONY: install uninstall
 install: all  ## PREFIX=/usr/local, LIBDIR=PREFIX/lib, DESTDIR=
@@ -597,6 +610,7 @@ uninstall:  ## takes away what install put there
 # ---- What Debian has to give ---------------------------------------------------------------------
 
 DEPS_build    := gcc libc6-dev $(if $(filter 1,$(JEMALLOC)),libjemalloc-dev)
+DEPS_stress   := g++
 DEPS_check    := g++ clang libblocksruntime-dev libcriterion-dev pkg-config jq libxml2-utils
 DEPS_compare  := libsqlite3-dev libjansson-dev libxxhash-dev
 DEPS_examples := libsqlite3-dev libhttp-parser-dev
@@ -614,7 +628,7 @@ DEPS_faults   := libsqlite3-dev libhttp-parser-dev binutils
 DEPS_builds   := gcc clang lld llvm
 DEPS_coverage := clang-$(COVERAGE_CLANG) libclang-rt-$(COVERAGE_CLANG)-dev llvm-$(COVERAGE_CLANG) jq
 DEPS_promela  := spin
-DEPS_aarch64  := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+DEPS_aarch64  := gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 DEPS := $(sort $(foreach d,build check compare examples server_test perf rivals lint $(CHECKERS) \
           model promela faults aarch64,$(DEPS_$(d))))
 
