@@ -298,8 +298,8 @@ $(B)/obj/tests/run/%.c.o: tests/run/%.c $(B)/flags
 # tests/run/suite runs programs, shows each, adds up their counts, and fails if any failed.
 
 HOUSE_CHECKS := tests/check-house tests/check-promises tests/stress/soak/faults \
-                tests/compile/run tests/install/run tests/hardening/run tests/compare/run \
-                tests/perf/run
+                tests/compile/run tests/install/run tests/install/consumers \
+                tests/hardening/run tests/compare/run tests/perf/run
 
 .PHONY: check check-all check-house check-model check-model-long check-promela check-weaken models
 .PHONY: weaken check-faults faults suite unit-programs stress
@@ -599,13 +599,17 @@ install: all  ## PREFIX=/usr/local, LIBDIR=PREFIX/lib, DESTDIR=
 	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(LIBS)|' \
 	    weft.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/weft.pc
 	chmod 644 $(DESTDIR)$(LIBDIR)/pkgconfig/weft.pc
+	$(install_cmake)
 	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/weft/LICENSE
 	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || ldconfig
 
 uninstall:  ## takes away what install put there
 	rm -rf $(DESTDIR)$(PREFIX)/include/weft $(DESTDIR)$(PREFIX)/share/doc/weft
+	rm -rf $(DESTDIR)$(LIBDIR)/cmake/weft
 	rm -f $(DESTDIR)$(LIBDIR)/libweft.a $(DESTDIR)$(LIBDIR)/libweft.so* \
 	    $(DESTDIR)$(LIBDIR)/pkgconfig/weft.pc
+
+include packaging/packaging.mk
 
 # ---- What Debian has to give ---------------------------------------------------------------------
 
@@ -643,7 +647,7 @@ clean:  ## build/ goes
 	rm -rf build
 
 help:  ## this list
-	@awk -F ':.*## *' '/^[a-z0-9-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## *' '/^[a-z0-9-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  make check-CHECKER        the same tests under each of: $(CHECKERS)"
 	@echo "  make check-PORT           built for each of: ucontext (stacks switched by the C library)"
 	@echo "                            aarch64 (in an emulator)"
