@@ -299,7 +299,7 @@ $(B)/obj/tests/run/%.c.o: tests/run/%.c $(B)/flags
 
 HOUSE_CHECKS := tests/check-house tests/check-promises tests/stress/soak/faults \
                 tests/compile/run tests/install/run tests/install/consumers \
-                tests/hardening/run tests/compare/run tests/perf/run
+                tests/abi/run tests/hardening/run tests/compare/run tests/perf/run
 
 .PHONY: check check-all check-house check-model check-model-long check-promela check-weaken models
 .PHONY: weaken check-faults faults suite unit-programs stress
@@ -307,7 +307,7 @@ HOUSE_CHECKS := tests/check-house tests/check-promises tests/stress/soak/faults 
 .PHONY: $(addprefix check-,$(CHECKERS) $(PORTS))
 
 check:  ## build everything, run all tests, print the counts
-	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_check) $(DEPS_compare)'
+	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_check) $(DEPS_abi) $(DEPS_compare)'
 	@+$(submake) VARIANT=test unit-programs
 	@+$(submake) check-all
 
@@ -616,6 +616,7 @@ include packaging/packaging.mk
 DEPS_build    := gcc libc6-dev $(if $(filter 1,$(JEMALLOC)),libjemalloc-dev)
 DEPS_stress   := g++
 DEPS_check    := g++ clang libblocksruntime-dev libcriterion-dev pkg-config jq libxml2-utils
+DEPS_abi      := abigail-tools
 DEPS_compare  := libsqlite3-dev libjansson-dev libxxhash-dev
 DEPS_examples := libsqlite3-dev libhttp-parser-dev
 DEPS_server_test := curl sqlite3 wrk
@@ -633,8 +634,8 @@ DEPS_builds   := gcc clang lld llvm
 DEPS_coverage := clang-$(COVERAGE_CLANG) libclang-rt-$(COVERAGE_CLANG)-dev llvm-$(COVERAGE_CLANG) jq
 DEPS_promela  := spin
 DEPS_aarch64  := gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
-DEPS := $(sort $(foreach d,build check compare examples server_test perf rivals lint $(CHECKERS) \
-          model promela faults aarch64,$(DEPS_$(d))))
+DEPS := $(sort $(foreach d,build check abi compare examples server_test perf rivals lint \
+          $(CHECKERS) model promela faults aarch64,$(DEPS_$(d))))
 
 .PHONY: deps
 deps:  ## install what is missing from Debian, if root; else say what would

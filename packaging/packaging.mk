@@ -80,3 +80,23 @@ meson-subproject: $(A)/weft.c  ## a folder for subprojects/ of a Meson build, bu
 	cp $(A)/weft.c LICENSE packaging/meson/meson_options.txt build/meson/weft
 	cp $(HEADERS) build/meson/weft/include/weft
 	sed 's/@VERSION@/$(VERSION)/' packaging/meson/meson.build.in >build/meson/weft/meson.build
+
+# ---- Debian --------------------------------------------------------------------------------------
+
+.PHONY: deb check-deb
+deb:  ## Debian packages, build/deb/*.deb, and what lintian says
+	@packaging/deb build
+
+check-deb:  ## their own tests, as root: installs them, and takes them away again
+	@packaging/deb check
+
+# ---- The ABI -------------------------------------------------------------------------------------
+
+.PHONY: check-abi abi-baseline
+check-abi: all  ## the shared library against the ABI that packaging/abi keeps
+	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_abi)'
+	@tests/abi/run
+
+abi-baseline: all  ## keep the ABI as it is now, after a change that is meant
+	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_abi)'
+	tests/abi/run --baseline
