@@ -10,7 +10,7 @@ A := build/amalgamation
 
 amalgamation:  ## weft as two files, build/amalgamation/weft.c and weft.h
 	@+$(submake) $(A)/weft.c
-	@echo "$(A)/weft.c $(A)/weft.h"
+	@echo "$(A)/weft.c $(A)/weft.h $(A)/weft.hpp"
 
 $(A)/weft.c: packaging/amalgamation/generate LICENSE \
     $(wildcard include/weft/* context/*.[ch] pool/*.[chS])

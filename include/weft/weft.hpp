@@ -151,7 +151,7 @@ template <class R, class F> struct spawned final : left<R> {
         }
 };
 
-/* The first exception of a group, and its references: one for each task. */
+/* The exception of a group: that of the task which threw first. It is read when all have ended. */
 struct first_thrown {
         std::atomic<bool> taken{false};
         std::exception_ptr exception;
