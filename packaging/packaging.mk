@@ -23,7 +23,7 @@ A_UNIT     := $(patsubst tests/%.c,$(A)/%,$(filter-out %/context_copies.c, \
                 $(shell grep -L '^#include "context/\|^#include "pool/\|weft__' tests/unit/*.c)))
 A_STRESS   := $(patsubst tests/%.c,$(A)/%,$(wildcard tests/stress/*.c))
 A_EXAMPLES := $(patsubst %.c,$(A)/%,$(wildcard examples/*.c))
-A_FLAGS    := -std=gnu11 -Wall -Wextra $(CFLAGS) -pthread
+A_FLAGS    := -std=gnu11 -Wall -Wextra $(CFLAGS) -fexceptions -pthread
 
 amalgamation-programs: $(A_UNIT) $(A_STRESS) $(A_EXAMPLES)
 
@@ -34,7 +34,7 @@ check-amalgamation:  ## the tests on public headers, linked with weft.c alone; C
 	    tests/amalgamation/run $(A_UNIT) $(A_STRESS) $(A_EXAMPLES)
 
 $(A)/weft.o: $(A)/weft.c $(A)/flags
-	$(call say,CC) $(CC) $(A_FLAGS) -fexceptions -c $< -o $@
+	$(call say,CC) $(CC) $(A_FLAGS) -c $< -o $@
 
 # What was built with another compiler is built again.
 $(A)/flags: FORCE
