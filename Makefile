@@ -73,6 +73,7 @@ variant_uninherited :=
 CHECKERS := asan tsan ubsan valgrind
 PORTS    := ucontext aarch64
 compiler_tsan    := CC=$(CLANG) CXX=$(CLANG)++
+compiler_coverage = CC=clang-$(COVERAGE_CLANG) CXX=clang++-$(COVERAGE_CLANG)
 compiler_aarch64 := CC=aarch64-linux-gnu-gcc CXX=aarch64-linux-gnu-g++
 
 OWN_RUNNER := $(filter $(CHECKERS) $(PORTS) faults coverage matrix,$(VARIANT))
@@ -241,7 +242,7 @@ $(B)/stress/%: tests/stress/%.c $(B)/libweft.a $(B)/flags
 
 # Those in C++.
 CXX_COMMON  := -std=c++17 $(filter -Wall -Wextra -Werror,$(WARNINGS)) \
-               $(filter-out -std=% $(WARNINGS),$(COMMON))
+               $(filter-out -std=% -D_GNU_SOURCE= $(WARNINGS),$(COMMON))
 cxx_program = @mkdir -p $(@D); $(call say,LD) $(CXX) $(LDFLAGS) -MMD -MP $(CXX_COMMON) $< \
               $(B)/libweft.a $(LIBS) -lm -o $@
 
@@ -381,8 +382,8 @@ COVERAGE_CLANG := 19# the oldest that can tell MC/DC
 
 coverage:  ## what the tests cover, and fail if it is too little; pages: build/coverage/report
 	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_coverage)'
-	@+$(submake) VARIANT=coverage JEMALLOC=0 CC=clang-$(COVERAGE_CLANG) coverage-unit
-	@+$(submake) VARIANT=coverage-stress JEMALLOC=0 CC=clang-$(COVERAGE_CLANG) coverage-stress
+	@+$(submake) VARIANT=coverage JEMALLOC=0 $(compiler_coverage) coverage-unit
+	@+$(submake) VARIANT=coverage-stress JEMALLOC=0 $(compiler_coverage) coverage-stress
 	@tests/coverage/report $(COVERAGE_CLANG) build/coverage/report build/coverage \
 	    build/coverage-stress
 
