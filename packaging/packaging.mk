@@ -16,8 +16,8 @@ $(A)/weft.c: packaging/amalgamation/generate LICENSE \
     $(wildcard include/weft/* context/*.[ch] pool/*.[chS])
 	@mkdir -p $(@D); $(call say,GEN) packaging/amalgamation/generate $(@D)
 
-# The tests that open no private header (but for the knobs of test builds, which do nothing here) are
-# linked with weft.o in place of the library. Theirs are
+# The tests that open no private header (but for the knobs of test builds, which do nothing here)
+# are linked with weft.o in place of the library. Theirs are
 # the directories that their names begin with: tests/run/suite counts by those. One test wants both
 # a program's copy of weft and the shared library.
 A_UNIT     := $(patsubst tests/%.c,$(A)/%,$(filter-out %/context_copies.c, \
