@@ -88,7 +88,7 @@ meson-subproject: $(A)/weft.c  ## a folder for subprojects/ of a Meson build, bu
 deb:  ## Debian packages, build/deb/*.deb, and what lintian says
 	@packaging/deb build
 
-check-deb:  ## their own tests, as root: installs them, and takes them away again
+check-deb: deb  ## their own tests, as root: installs them, and takes them away again
 	@packaging/deb check
 
 # ---- The ABI -------------------------------------------------------------------------------------
