@@ -17,9 +17,8 @@ $(A)/weft.c: packaging/amalgamation/generate LICENSE \
 	@mkdir -p $(@D); $(call say,GEN) packaging/amalgamation/generate $(@D)
 
 # The tests that open no private header (but for the knobs of test builds, which do nothing here)
-# are linked with weft.o in place of the library. Theirs are
-# the directories that their names begin with: tests/run/suite counts by those. One test wants both
-# a program's copy of weft and the shared library.
+# are linked with weft.o in place of the library. Their directories have those names because
+# tests/run/suite counts by them. One test wants both a program's copy of weft and a shared one.
 A_UNIT     := $(patsubst tests/%.c,$(A)/%,$(filter-out %/context_copies.c, \
                 $(shell grep -L '^#include "context/\|^#include "pool/\|weft__' tests/unit/*.c)))
 A_STRESS   := $(patsubst tests/%.c,$(A)/%,$(wildcard tests/stress/*.c))
