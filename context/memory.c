@@ -8,6 +8,7 @@
 
 #if defined(WEFT_JEMALLOC)
 #include <jemalloc/jemalloc.h>
+#include <sys/mman.h>
 #endif
 
 #if defined(WEFT_TEST_HOOKS)
@@ -65,6 +66,12 @@ void *(weft__alloc_lines)(size_t size)
 void weft__memory_begin(void)
 {
 #if defined(WEFT_JEMALLOC)
+        enum { AMPLE = 64 << 20 }; /* an arena takes 4 MiB; others may take some meanwhile */
+        void *space =
+            mmap(NULL, AMPLE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (space == MAP_FAILED)
+                return;
+        munmap(space, AMPLE);
         void *p = mallocx(1, 0);
         if (p)
                 sdallocx(p, 1, 0);

@@ -20,8 +20,8 @@ void *weft__alloc_lines(size_t size); /* aligned to a cache line; size is a mult
 void weft__free(void *p, size_t size);
 
 /* First thing in a thread of the library's. jemalloc (5.3) gives a thread its arena when it first
- * allocates, and crashes if there is no address space left for one: so that comes at once, and not
- * when all the rest has got by on caches. */
+ * allocates, and crashes if there is no address space left for one. So that comes at once, and not
+ * when all the rest has got by on caches; unless space is short already. */
 void weft__memory_begin(void);
 
 #if defined(WEFT_TEST_HOOKS)
