@@ -13,9 +13,10 @@
  * And one that sees work then is a searcher again: there may be more of it, which publishers have
  * left to it while it was counted as one.
  *
- * If nobody sleeps or searches all are busy, and come to the injector when they next take a task.
- * One whose task forks and joins meanwhile must be asked to look (press): by whoever puts something
- * in, or by the last searcher, to whom others have left it.
+ * Workers that are busy come to the injector when they next take a task. One whose task forks and
+ * joins meanwhile must be asked to look (press): by whoever puts something in, or by the last
+ * searcher, to whom others have left it. Also while somebody searches, since that one may have no
+ * processor for a while.
  *
  * A searcher that finds something takes itself out of the count; if it was the last one it then has
  * a full fence, looks whether there is more, and if so wakes another in its place. So one publisher
@@ -124,9 +125,9 @@ static void set_pressed(weft_pool *pool, bool pressed)
         atomic_store_explicit(&pool->idle.pressed, pressed, memory_order_relaxed);
 }
 
-/* Something is in the injector, and all workers are busy, perhaps each with a task that forks and
- * joins without end. So each is asked to look, once: a worker that is asked stays so until it has
- * seen the injector empty, and then takes back that all are. */
+/* Something is in the injector, and workers are busy, perhaps each with a task that forks and joins
+ * without end. So each is asked to look, once: a worker that is asked stays so until it has seen
+ * the injector empty, and then takes back that all are. */
 static void press(weft_pool *pool)
 {
         if (weft__idle_pressed(pool) || !weft__worker_threads_hold(pool))
@@ -143,11 +144,17 @@ void weft__idle_relieve(weft_pool *pool)
                 set_pressed(pool, false);
 }
 
+static bool some_are_busy(weft_pool *pool)
+{
+        unsigned state = state_of(pool);
+        return state / SLEEPING + (state & SEARCHING_MASK) < pool->workers;
+}
+
 void weft__idle_injected(weft_pool *pool)
 {
         if (should_wake(state_of(pool)))
                 wake_one(pool);
-        if (!state_of(pool))
+        if (some_are_busy(pool))
                 press(pool); /* I3 <-> feed */
 }
 

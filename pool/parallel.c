@@ -55,8 +55,11 @@ static void note(struct loop *loop, int result)
 static int call(const struct loop *loop, size_t from, size_t to, void *partial)
 {
         WEFT__FRAME(weft_context_capture());
-        return loop->size ? loop->reducing(from, to, partial, loop->arg)
-                          : loop->body(from, to, loop->arg);
+        WEFT__MUST_RETURN(returned); /* other ranges, and what they use of it, are below it */
+        int r = loop->size ? loop->reducing(from, to, partial, loop->arg)
+                           : loop->body(from, to, loop->arg);
+        returned = true;
+        return r;
 }
 
 static int work_off(void *range);

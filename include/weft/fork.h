@@ -32,8 +32,8 @@
  * it runs. Cancellation and deadlines reach it as any other function that the task calls; one that
  * another worker has taken sees the deadline of its context, and not the cancellation of the task.
  *
- * Nor does a task that forks and joins without end starve others: while tasks from outside wait and
- * all workers are busy, each of these steps aside at every 61st join, or range of a
+ * Nor does a task that forks and joins without end starve others: while tasks from outside wait,
+ * each worker that has such a task steps aside at every 61st join, or range of a
  * weft_parallel_for(), parked as by weft_yield(), and runs one of them.
  *
  * On a thread outside pools a job runs at its join.
@@ -43,8 +43,9 @@
  *
  * Every job must be joined before its storage goes, on every way out of the function that forked
  * it; and before the task's function returns. To leave by longjmp() is undefined. In C++ an
- * exception of the job's function passes through the join if it runs there; if another worker has
- * taken it the process ends, as with any exception that leaves a task.
+ * exception of the job's function passes through the join if it runs there; if a worker has taken
+ * it (the task's own may, while the task is parked) the process ends, as with any exception that
+ * leaves a task, or the body of a loop.
  */
 #ifndef WEFT_FORK_H
 #define WEFT_FORK_H
@@ -82,7 +83,7 @@ WEFT_API int weft_join(weft_job *job);
  *
  * The compiler sees which function is called where nobody has taken the job: it checks the types,
  * and may inline the call. About half of what the other form costs. The declaration of fn must come
- * before it. At file scope. Since 0.1. */
+ * before it. At file scope. Two joins want an order: not f(a_join(&a), b_join(&b)). Since 0.1. */
 #define WEFT_JOB_OF(name, result, fn, ...)                                                         \
         typedef struct name {                                                                      \
                 weft_job weft__job;                                                                \

@@ -56,14 +56,14 @@ static int capture_until_stop(void *arg)
         while (atomic_load(&w->shared->running) < w->shared->threads)
                 sched_yield();
         int64_t begin = bench_cpu_now();
-        while (!atomic_load_explicit(&w->shared->stop, memory_order_relaxed)) {
+        do { /* once at least, though it may have had no processor until now */
                 for (int i = 0; i < CAPTURES_AT; i++) {
                         weft_context *c = weft_context_capture();
                         w->wrong |= c != w->context;
                         weft_context_unref(c);
                 }
                 n += CAPTURES_AT;
-        }
+        } while (!atomic_load_explicit(&w->shared->stop, memory_order_relaxed));
         w->ns = bench_cpu_per(begin, n);
         return 0;
 }

@@ -208,6 +208,63 @@ static void out_of_a_destructor(weft_pool *pool)
         weft_task_cancel(task);
 }
 
+static int throws_from_range(std::size_t, std::size_t, void *)
+{
+        throw 1;
+}
+
+static int loops(void *)
+{
+        try {
+                weft_parallel_for(nullptr, 0, 1000, 1, throws_from_range, nullptr);
+        } catch (...) {
+        }
+        return 0;
+}
+
+static void out_of_a_loop(weft_pool *pool)
+{
+        CHECK(weft_submit(pool, loops, nullptr) == 0);
+        sleep(100);
+}
+
+/* A job that was shown to others, since its task parked, and that nobody took: it is a task by
+ * then, and ends as one, or its pool would never come to its end. */
+static int joins_what_became_tasks(void *)
+{
+        for (int i = 0; i < 10; i++) {
+                weft_job job;
+                weft_task *newest;
+                bool caught = false;
+                weft_fork(&job, throws, nullptr);
+                CHECK(weft_spawn(nullptr, &newest, nothing, nullptr) == 0);
+                CHECK(weft_await(newest, WEFT_FOREVER) == 0);
+                weft_task_unref(newest);
+                try {
+                        weft_join(&job);
+                } catch (const failure &) {
+                        caught = true;
+                }
+                CHECK(caught);
+        }
+        return 0;
+}
+
+static void through_the_joins_of_tasks()
+{
+        weft_pool_options o = {};
+        weft_pool *pool;
+        weft_task *task;
+        o.size = sizeof(o);
+        o.workers = 1;
+        CHECK(weft_pool_create(&pool, &o) == 0);
+        CHECK(weft_spawn(pool, &task, joins_what_became_tasks, nullptr) == 0);
+        CHECK(weft_await(task, WEFT_FOREVER) == 0);
+        weft_task_unref(task);
+        CHECK(weft_pool_shutdown(pool, WEFT_DRAIN, weft_now() + 10000000000) == 0);
+        weft_pool_destroy(pool);
+}
+
 static void dies(void (*body)(weft_pool *pool))
 {
         int status;
@@ -240,6 +297,8 @@ int main()
         dies(out_of_blocking);
         dies(out_of_a_callers_task);
         dies(out_of_a_destructor);
+        dies(out_of_a_loop);
+        through_the_joins_of_tasks();
         for (unsigned flags : {0u, static_cast<unsigned>(WEFT_MIGRATE)}) {
                 run(1, flags);
                 run(2, flags);

@@ -88,6 +88,10 @@ void *weft__alloc_lines(size_t size)
         return allocate(size, WEFT__CACHE_LINE);
 }
 
+void weft__memory_begin(void)
+{
+}
+
 void weft__free(void *p, size_t size)
 {
         if (!p)
