@@ -316,7 +316,7 @@ Test(borders_ends, B24_longjmp_within_a_task_over_its_waits, .timeout = 60)
 
 static int runs_over(void *arg)
 {
-        volatile char frame[1000];
+        volatile signed char frame[1000];
         frame[0] = frame[999] = (char)(intptr_t)arg;
         int r = frame[0] < 0 ? 0 : runs_over(arg);
         return r + frame[0] + frame[999];
