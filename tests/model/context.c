@@ -331,6 +331,17 @@ MODEL(context_in_the_bank_is_the_last, .preemptions = 3, .keeps = VARS_KEPT)
         model_join_all();
 }
 
+/* The bank is needed for another context, and what was in it the last reference. */
+MODEL(context_in_the_bank_gives_way, .preemptions = 3, .keeps = VARS_KEPT)
+{
+        bind(&plain, &plain);
+        context = weft_context_capture();
+        model_start("looks", looks_and_unrefs, NULL);
+        bind(&plain, &context);
+        weft_context_unref(weft_context_capture());
+        model_join_all();
+}
+
 /* ---- vars that are set for the first time ---- */
 
 static weft_var fresh = WEFT_VAR_INIT("fresh"), other = WEFT_VAR_INIT("other");
@@ -338,7 +349,7 @@ static weft_var fresh = WEFT_VAR_INIT("fresh"), other = WEFT_VAR_INIT("other");
 static int visit(const weft_var *var, void *value, void *meant)
 {
         model_check(var == meant && value == meant);
-        return 0;
+        return 1;
 }
 
 /* Whoever has bound a var finds it by its binding. */
@@ -346,7 +357,7 @@ static void sets(void *var)
 {
         bind(var, var);
         weft_context *c = weft_context_capture();
-        model_check(weft_context_foreach(c, visit, var) == 0);
+        model_check(weft_context_foreach(c, visit, var) == 1); /* what is not found is left out */
         weft_context_unref(c);
 }
 
