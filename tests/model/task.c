@@ -69,6 +69,31 @@ MODEL(task_in_the_tray_of_one_that_is_busy, .preemptions = 1, .stale = 1)
         weft_pool_destroy(pool);
 }
 
+/* Both come from the injector at once to one that does not search, since it was busy until then,
+ * while the other looks for work and goes back to sleep: that one must be told. */
+static atomic_uint begun, may_end;
+
+static int is_busy(void *unused)
+{
+        (void)unused;
+        atomic_store_explicit(&begun, 1, memory_order_relaxed);
+        while (!atomic_load_explicit(&may_end, memory_order_relaxed))
+                model_pause();
+        return 0;
+}
+
+MODEL(task_in_the_tray_of_one_that_was_busy, .preemptions = 1, .stale = NONE)
+{
+        pool = pool_of(2, 0);
+        model_check(weft_submit(pool, is_busy, NULL) == 0);
+        while (!atomic_load_explicit(&begun, memory_order_relaxed))
+                model_pause();
+        model_check(weft_submit(pool, keeps_busy, NULL) == 0);
+        model_check(weft_submit(pool, second, NULL) == 0);
+        atomic_store_explicit(&may_end, 1, memory_order_relaxed);
+        weft_pool_destroy(pool);
+}
+
 MODEL(task_await, .stale = 1)
 {
         pool = pool_of(1, 0);
