@@ -302,8 +302,8 @@ HOUSE_CHECKS := tests/check-house tests/check-promises tests/stress/soak/faults 
                 tests/compile/run tests/install/run tests/install/consumers \
                 tests/abi/run tests/hardening/run tests/compare/run tests/perf/run
 
-.PHONY: check check-all check-house check-model check-model-long check-promela check-weaken models
-.PHONY: weaken check-faults faults suite unit-programs stress
+.PHONY: check check-all check-house check-model check-model-long check-genmc check-promela
+.PHONY: check-weaken models weaken check-faults faults suite unit-programs stress
 .PHONY: coverage coverage-unit coverage-stress check-matrix matrix check-builds check-long
 .PHONY: $(addprefix check-,$(CHECKERS) $(PORTS))
 
@@ -344,6 +344,10 @@ weaken: $(filter-out %/caught %/litmus,$(MODELS))
 check-promela:  ## the protocols of sleep, parking and the end of tasks, gone through by spin
 	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_promela)'
 	@tests/run/suite model build/promela-log tests/model/promela/run
+
+# Without GENMC each client is run once, as the program that it is.
+check-genmc:  ## C11 clients of the core in all executions of RC11 and IMM: GENMC=PROGRAM
+	@CC='$(CC)' tests/model/genmc/run $(if $(LONG),--long) $(or $(GENMC),-) $(CLIENTS)
 
 models: $(MODELS)
 	@MODEL_ARGS='$(MODEL_ARGS)' MODEL_BUILD=$(B) MODEL_OBJECTS='$(MODEL_CHECKER)' \
@@ -414,7 +418,8 @@ C_FILES := $(wildcard include/weft/*.h include/weft/*.hpp context/*.[ch] pool/*.
              perf/*.[ch] perf/*/*.[ch] perf/*/*.cc \
              tests/*/*.[ch] tests/*/*/*.[ch])
 LINT_LIB     := $(filter context/%.c pool/%.c perf/%.c examples/%.c,$(C_FILES))
-LINT_TESTS   := $(filter-out tests/run/selftest/% tests/compile/%,$(filter tests/%.c,$(C_FILES)))
+LINT_TESTS   := $(filter-out tests/run/selftest/% tests/compile/% tests/model/genmc/%, \
+                  $(filter tests/%.c,$(C_FILES)))
 LINT_FLAGS   := -std=gnu11 -D_GNU_SOURCE= -Iinclude -I.
 LINT_T_FLAGS := $(LINT_FLAGS) -Itests/run -DWEFT_TEST_HOOKS=1
 
@@ -441,6 +446,9 @@ lint:  ## clang-format, cppcheck, clang's look at locks, and clang-tidy
 	@! printf '%s\n' '#include "pool/lock.h"' 'void f(weft__lock *l);' \
 	    'void f(weft__lock *l) { weft__lock_take(l); }' | $(locks) -x c - 2>/dev/null || \
 	    { echo "a lock that is not given back is not found" >&2; exit 1; }
+	@echo "  clients for GenMC"; for c in $(filter tests/model/genmc/%.c,$(C_FILES)); do \
+	    $(CLANG) -fsyntax-only -Wall -Wextra -Wno-unused-function -Werror \
+	        $(LINT_FLAGS) -DWEFT_MODEL $$c || exit 1; done
 	@echo "  clang-tidy"; $(call tidy,$(LINT_LIB),$(LINT_FLAGS) $$(pkg-config --cflags glib-2.0))
 	@echo "  clang-tidy, tests"; $(call tidy,$(LINT_TESTS),$(LINT_T_FLAGS))
 

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * References to contexts and their bank, cells, and vars that are set for the first time.
+ *
+ *   CASE 1  two have a context; one sets in it, and whoever gives the last reference back frees it
+ *   CASE 2  the same where a cell is bound
+ *   CASE 3  it is in the bank of one, who needs that for another
+ *   CASE 4  two set a var for the first time, and find it
+ */
+#include "client.h"
+
+#include "orders.h"
+#include "context/frame.c"
+#include "context/map.c"
+#include "context/var.c"
+enum { ORDERS = __COUNTER__, CASES = 4 };
+
+_Thread_local struct weft__thread weft__thread = {.here.calls = WEFT__LINK_BOTTOM,
+                                                  .life = WEFT__LIVE};
+
+static int alive;
+
+static void retain(void *value)
+{
+        (void)value;
+        alive++;
+}
+
+static void release(void *value)
+{
+        (void)value;
+        alive--;
+}
+
+static weft_var plain = WEFT_VAR_INIT("plain");
+static weft_var kept = WEFT_VAR_INIT("kept", .retain = retain, .release = release);
+static weft_context *context;
+
+/* ---- the rest of the library ---- */
+
+void *weft__alloc_zeroed(size_t size)
+{
+        return weft__alloc(size);
+}
+
+int weft__thread_enlist(void)
+{
+        return 0;
+}
+
+void weft__calls_know(void)
+{
+}
+
+/* As in thread.c, for functions that do not bind anything. */
+void weft__cells_release(void)
+{
+        struct weft__cell *cell;
+        while ((cell = weft__thread.releasing)) {
+                weft__thread.releasing = cell->next;
+                cell->release(cell->value);
+                weft__free(cell, sizeof(*cell));
+        }
+}
+
+/* ---- the two ---- */
+
+static void bind(weft_var *var, void *value)
+{
+        int r = weft_set(var, value, NULL);
+        assert(r == 0);
+        (void)r;
+}
+
+/* A thread ends: what it has is given back. */
+static void gives_back(void)
+{
+        weft_context_unref(weft_context_swap(NULL));
+        weft__context_settle();
+        weft__cells_release();
+        while (weft__thread.cache) {
+                weft_context *next = weft__thread.cache->slot[0];
+                free(weft__thread.cache);
+                weft__thread.cache = next;
+        }
+}
+
+static void *looks(void *unused)
+{
+        void *value;
+        (void)unused;
+        assert(weft_context_lookup(context, &plain, &value) == 0 && value == &plain);
+        weft_context_unref(context);
+        gives_back();
+        return NULL;
+}
+
+static int found(const weft_var *var, void *value, void *unused)
+{
+        (void)unused;
+        return var == &plain && value == &plain;
+}
+
+static void *sets_first(void *unused)
+{
+        (void)unused;
+        bind(&plain, &plain);
+        assert(weft_context_foreach(weft__thread.here.context, found, NULL) == 1);
+        gives_back();
+        return NULL;
+}
+
+int main(void)
+{
+        if (CASE == 4) {
+                pthread_t other = start(sets_first, 0);
+                sets_first(NULL);
+                join(other);
+                return 0;
+        }
+        bind(&plain, &plain);
+        if (CASE == 2)
+                bind(&kept, &alive);
+        context = weft_context_capture();
+        pthread_t other = start(looks, 0);
+        bind(&plain, &context);
+        if (CASE == 3)
+                weft_context_unref(weft_context_capture());
+        gives_back();
+        join(other);
+        assert(alive == 0);
+        return 0;
+}
