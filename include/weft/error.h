@@ -43,6 +43,8 @@
         X(ECANCELED, "cancelled")                                                                  \
         X(ETIMEDOUT, "the deadline passed")                                                        \
         X(ESHUTDOWN, "the pool is shutting down, or the thread is exiting")                        \
+        X(EBADMSG, "what came in does not follow its format, or what is to be sent must not be")   \
+        X(EMSGSIZE, "longer than the format allows, or the room for it")                           \
         X(EOWNERDEAD, "it belongs to a process that this one was forked from: make a new one "     \
                       "here")
 

@@ -7,6 +7,9 @@
  *
  *   error.h    what functions return, and its names and messages
  *   context.h  context variables, immutable contexts, the current frame
+ *   trace.h    the trace that a task belongs to: W3C traceparent and tracestate
+ *   baggage.h  names and values that travel with a request: W3C Baggage
+ *   carry.h    contexts across the border of a process: headers, environment, bytes
  *   pool.h     the pool, its tasks, and waiting for them
  *   block.h    blocks as tasks, where the compiler has them (included by pool.h)
  *   group.h    tasks that end together
@@ -20,6 +23,9 @@
 
 #include <weft/error.h>
 #include <weft/context.h>
+#include <weft/trace.h>
+#include <weft/baggage.h>
+#include <weft/carry.h>
 #include <weft/pool.h>
 #include <weft/fork.h>
 #include <weft/group.h>
