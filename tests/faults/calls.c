@@ -272,6 +272,11 @@ int faults_close(faults_at *at, int fd)
         return fails ? -1 : r;
 }
 
+ssize_t faults_getrandom(faults_at *at, void *ret, size_t size, unsigned flags)
+{
+        return faults_fails(at, ENOSYS) ? -1 : getrandom(ret, size, flags);
+}
+
 long faults_futex(faults_at *at, void *word, int op, unsigned value, const struct timespec *t,
                   unsigned mask)
 {

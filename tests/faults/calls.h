@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -58,6 +59,7 @@ int faults_epoll_wait(faults_at *at, int epoll, struct epoll_event *e, int n, in
 int faults_ppoll(faults_at *at, struct pollfd *p, nfds_t n, const struct timespec *t,
                  const sigset_t *mask);
 int faults_close(faults_at *at, int fd);
+ssize_t faults_getrandom(faults_at *at, void *ret, size_t size, unsigned flags);
 long faults_futex(faults_at *at, void *word, int op, unsigned value, const struct timespec *t,
                   unsigned mask);
 
@@ -95,6 +97,7 @@ long faults_futex(faults_at *at, void *word, int op, unsigned value, const struc
 #define epoll_ctl(...)          faults_epoll_ctl(FAULTS_SITE("epoll_ctl"), __VA_ARGS__)
 #define epoll_wait(...)         faults_epoll_wait(FAULTS_SITE("epoll_wait"), __VA_ARGS__)
 #define ppoll(...)              faults_ppoll(FAULTS_SITE("ppoll"), __VA_ARGS__)
+#define getrandom(...)          faults_getrandom(FAULTS_SITE("getrandom"), __VA_ARGS__)
 #define close(fd)               faults_close(FAULTS_SITE("close"), fd)
 /* The only one is futex(2). */
 #define syscall(number, word, op, value, time, other, mask)                                        \

@@ -324,6 +324,102 @@ static void calls_contexts(void)
         SEE(weft_strerror(-EOWNERDEAD) && weft_err_name(-EOWNERDEAD) && weft_version());
 }
 
+static int put_header(void *arg, const char *name, const char *value)
+{
+        (void)name;
+        (void)value;
+        ++*(int *)arg;
+        return 0;
+}
+
+static const char *find_header(void *arg, const char *name, size_t index, size_t *ret_length)
+{
+        (void)name;
+        (void)index;
+        *ret_length = 0;
+        return arg;
+}
+
+static int encode_own(const void *value, char *ret_text, size_t size)
+{
+        (void)value;
+        return snprintf(ret_text, size, "own");
+}
+
+static int decode_own(const char *text, size_t length, void *so_far, void **ret_value)
+{
+        (void)length;
+        (void)so_far;
+        *ret_value = (void *)text;
+        return 0;
+}
+
+static int sees_member(const weft_baggage_member *member, void *arg)
+{
+        (void)arg;
+        return member->value[0];
+}
+
+static void calls_traces(void)
+{
+        weft_traceparent ids;
+        weft_trace *trace, *other;
+        char text[WEFT_TRACESTATE_LENGTH + 1];
+        SEE(weft_trace_child(&trace, NULL) == 0);
+        SEE(weft_traceparent_format(weft_trace_parent(trace), text) == 55);
+        SEE(weft_traceparent_parse(&ids, text, 55) == 0);
+        SEE(weft_tracestate_parse("a=1", 3, text) == 3);
+        SEE(weft_trace_create(&other, &ids, text) == 0 && weft_trace_state(other)[0] == 'a');
+        SEE(weft_trace_ref(trace) == trace && weft_trace_unref(trace) == NULL);
+        weft_trace_unref(other);
+        SEE(weft_trace_with_state(&other, trace, "b", "2") == 0);
+        SEE(weft_set(weft_trace_var(), other, NULL) == 0);
+        weft_trace_unref(other);
+        weft_trace_unref(trace);
+}
+
+static void calls_baggage(void)
+{
+        weft_baggage *baggage, *more;
+        weft_baggage_member member;
+        char text[16];
+        SEE(weft_baggage_set("c", "3", NULL, NULL) == 0 && weft_baggage_get("c")[0] == '3');
+        SEE(weft_get(weft_baggage_var()) != NULL);
+        SEE(weft_baggage_parse("d=4", 3, &baggage) == 0);
+        SEE(weft_baggage_with(baggage, "e", "5", NULL, &more) == 0);
+        SEE(weft_baggage_lookup(more, "e", &member) == 0);
+        SEE(weft_baggage_foreach(more, sees_member, NULL) == '4');
+        SEE(weft_baggage_format(more, text, sizeof(text)) == 7);
+        SEE(weft_baggage_ref(more) == more && weft_baggage_unref(more) == NULL);
+        weft_baggage_unref(more);
+        weft_baggage_unref(baggage);
+}
+
+static void carries_contexts(void)
+{
+        static weft_codec own = {
+            .var = &a, .name = "own", .encode = encode_own, .decode = decode_own};
+        weft_context *here, *came;
+        char bytes[512];
+        char **environment;
+        int n = 0;
+        calls_traces();
+        calls_baggage();
+        SEE(weft_codec_register(&own) == 0);
+        here = weft_context_capture();
+        SEE(weft_context_inject(here, put_header, &n) == 4 && n == 4);
+        SEE(weft_context_extract(here, find_header, NULL, &came) == 0 && came == here);
+        weft_context_unref(came);
+        SEE(weft_context_environ(here, NULL, &environment) == 4);
+        SEE(weft_context_from_environ(NULL, environment, &came) == 4);
+        weft_context_unref(came);
+        SEE(weft_environ_free(environment) == NULL);
+        n = weft_context_to_bytes(here, bytes, sizeof(bytes));
+        SEE(n > 0 && weft_context_from_bytes(NULL, bytes, (size_t)n, &came) == 4);
+        weft_context_unref(came);
+        weft_context_unref(here);
+}
+
 static void submits_to(weft_pool *pool)
 {
         weft_task *t = NULL;
@@ -516,6 +612,7 @@ static void calls_everything(bool destroys)
         signal(SIGALRM, on_alarm);
         alarm(SLOW_BUILD ? 100 : 20);
         calls_contexts();
+        carries_contexts();
         calls_waits();
         calls_dead_pools();
         calls_objects();
