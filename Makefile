@@ -46,6 +46,8 @@ variant_asan     := -fsanitize=address -fno-omit-frame-pointer
 variant_tsan     := -fsanitize=thread
 variant_ubsan    := -fsanitize=undefined -fno-sanitize-recover=all
 variant_valgrind := -DWEFT_VALGRIND=1
+variant_libfuzzer := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
+                    -fno-omit-frame-pointer
 variant_ucontext := -DWEFT_UCONTEXT=1
 variant_aarch64  := -DSLOW_BUILD=1 -DSTRESS_SLOW=1 -DIN_EMULATOR=1
 # Every access to memory becomes a call: of the checker's for tests/model, of the counter's for
@@ -73,6 +75,7 @@ variant_uninherited :=
 CHECKERS := asan tsan ubsan valgrind
 PORTS    := ucontext aarch64
 compiler_tsan    := CC=$(CLANG) CXX=$(CLANG)++
+compiler_libfuzzer := CC=$(CLANG) CXX=$(CLANG)++
 compiler_coverage = CC=clang-$(COVERAGE_CLANG) CXX=clang++-$(COVERAGE_CLANG)
 compiler_aarch64 := CC=aarch64-linux-gnu-gcc CXX=aarch64-linux-gnu-g++
 
@@ -237,6 +240,22 @@ $(B)/obj/tests/faults/selftest/seeded.c.o: COMMON += $(CALLS_$(VARIANT))
 $(B)/obj/tests/faults/%.c.o: tests/faults/%.c $(B)/flags
 	$(compile) $(COMMON) -I. -Itests/faults -Itests/run $< -o $@
 
+# A target is linked with libFuzzer, or else with what gives it the inputs that are kept.
+FUZZ          := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(filter-out %/replay.c, \
+                   $(wildcard tests/fuzz/*.c)))
+FUZZ_SELFTEST := $(B)/fuzz/overrun
+ifeq ($(VARIANT),libfuzzer)
+FUZZER := -fsanitize=fuzzer
+else
+FUZZER := tests/fuzz/replay.c
+endif
+
+$(B)/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c $(B)/libweft.a $(B)/flags
+	$(call program,,$(FUZZER))
+
+$(B)/fuzz/%: tests/fuzz/selftest/%.c $(B)/libweft.a $(B)/flags
+	$(call program,,$(FUZZER))
+
 $(B)/stress/%: tests/stress/%.c $(B)/libweft.a $(B)/flags
 	$(call program)
 
@@ -303,7 +322,7 @@ HOUSE_CHECKS := tests/check-house tests/check-promises tests/stress/soak/faults 
                 tests/abi/run tests/hardening/run tests/compare/run tests/perf/run
 
 .PHONY: check check-all check-house check-model check-model-long check-genmc check-promela
-.PHONY: check-weaken models weaken check-faults faults suite unit-programs stress
+.PHONY: check-weaken models weaken check-faults faults suite unit-programs stress fuzz fuzzers
 .PHONY: coverage coverage-unit coverage-stress check-matrix matrix check-builds check-long
 .PHONY: $(addprefix check-,$(CHECKERS) $(PORTS))
 
@@ -312,12 +331,12 @@ check:  ## build everything, run all tests, print the counts
 	@+$(submake) VARIANT=test unit-programs
 	@+$(submake) check-all
 
-check-all: all $(STRESS) $(EXAMPLES) \
+check-all: all $(STRESS) $(FUZZ) $(EXAMPLES) \
     $(B)/perf/weft-compare $(B)/perf/compare-parts $(B)/perf/weft-perf
 	@MAKE='$(MAKE_COMMAND)' CC='$(CC)' CXX='$(CXX)' CLANG='$(CLANG)' LIBS='$(LIBS)' \
 	    tests/run/suite check build/log \
 	    $(addprefix build/test/selftest/,$(selftest_test)) $(UNIT:build/%=build/test/%) \
-	    $(STRESS) $(EXAMPLES) $(HOUSE_CHECKS)
+	    $(STRESS) $(FUZZ) $(EXAMPLES) $(HOUSE_CHECKS)
 
 $(addprefix check-,$(CHECKERS) $(PORTS)): check-%:  ## the tests under a checker, or for a port
 	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_stress) $(DEPS_$*)'
@@ -399,13 +418,20 @@ coverage-stress: $(STRESS) $(B)/libweft.so
 
 unit-programs: $(SELFTEST) $(UNIT)
 
-suite: unit-programs $(STRESS)
-	@tests/run/suite $(VARIANT) $(B)/log $(SELFTEST) $(UNIT) $(STRESS)
+suite: unit-programs $(STRESS) $(FUZZ)
+	@tests/run/suite $(VARIANT) $(B)/log $(SELFTEST) $(UNIT) $(STRESS) $(FUZZ)
 
 stress:  ## the stress tests for SECONDS=60 in all, most of it soak; SEED=N
 	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_stress)'
 	@+$(submake) $(STRESS)
 	@tests/run/stress $(SECONDS) '$(SEED)' $(STRESS)
+
+fuzz:  ## the parsers of what comes in under libFuzzer, for SECONDS=60 in all
+	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_fuzz)'
+	@+$(submake) VARIANT=libfuzzer JEMALLOC=0 $(compiler_libfuzzer) fuzzers
+
+fuzzers: $(FUZZ) $(FUZZ_SELFTEST)
+	@tests/fuzz/run $(SECONDS) $(FUZZ_SELFTEST) $(FUZZ)
 
 check-house:  ## the floors of the house, the tags of the atomics, and what docs/guarantees.md names
 	@tests/check-house
@@ -636,6 +662,7 @@ DEPS_lint     := clang-format clang-tidy cppcheck
 DEPS_asan     := llvm
 DEPS_tsan     := clang libclang-rt-dev llvm
 DEPS_ubsan    := llvm
+DEPS_fuzz     := clang libclang-rt-dev llvm
 DEPS_valgrind := valgrind libc6-dbg
 DEPS_model    := gcc binutils
 DEPS_faults   := libsqlite3-dev libhttp-parser-dev binutils
@@ -644,7 +671,7 @@ DEPS_coverage := clang-$(COVERAGE_CLANG) libclang-rt-$(COVERAGE_CLANG)-dev llvm-
 DEPS_promela  := spin
 DEPS_aarch64  := gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 DEPS := $(sort $(foreach d,build check abi compare examples server_test perf rivals lint \
-          $(CHECKERS) model promela faults aarch64,$(DEPS_$(d))))
+          $(CHECKERS) fuzz model promela faults aarch64,$(DEPS_$(d))))
 
 .PHONY: deps
 deps:  ## install what is missing from Debian, if root; else say what would

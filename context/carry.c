@@ -105,16 +105,20 @@ struct extract {
         int n;      /* that could be read */
 };
 
+static bool is_space(char c)
+{
+        return c == ' ' || c == '\t';
+}
+
 static const char *find_trimmed(const struct extract *e, const char *name, size_t index,
                                 size_t *ret_length)
 {
-        size_t length = 0;
-        const char *text = e->find(e->arg, name, index, &length);
-        for (; text && length > 0 && (text[0] == ' ' || text[0] == '\t'); length--)
+        *ret_length = 0;
+        const char *text = e->find(e->arg, name, index, ret_length);
+        for (; text && *ret_length > 0 && is_space(text[0]); --*ret_length)
                 text++;
-        while (text && length > 0 && (text[length - 1] == ' ' || text[length - 1] == '\t'))
-                length--;
-        *ret_length = length;
+        while (text && *ret_length > 0 && is_space(text[*ret_length - 1]))
+                --*ret_length;
         return text;
 }
 
@@ -152,6 +156,8 @@ static bool collect_list(const struct extract *e, const char *name, size_t *ret_
                 if (text)
                         e->text[used++] = ',';
         }
+        while (used > 0 && is_space(e->text[used - 1])) /* of what was cut */
+                used--;
         *ret_length = used;
         return true;
 }
@@ -159,7 +165,7 @@ static bool collect_list(const struct extract *e, const char *name, size_t *ret_
 /* Put what the codec reads in place of *value, whose reference is ours. 0: it cannot be read. */
 static int decode_one(struct extract *e, const weft_codec *codec, void **value, bool *has)
 {
-        size_t length;
+        size_t length = 0;
         void *next;
         bool is_list = codec->flags & WEFT_CODEC_LIST;
         if (!(is_list ? collect_list : collect_one)(e, codec->name, &length))
