@@ -135,12 +135,15 @@ int weft_trace_create(weft_trace **ret, const weft_traceparent *parent, const ch
         return length < 0 ? length : create(ret, parent, clean, (size_t)length);
 }
 
-/* Random bytes, not all zero. */
+/* Random bytes, not all zero. Leaves errno alone, as every call does. */
 static int random_id(unsigned char *id, size_t size)
 {
+        int before = errno;
         do {
-                if (getrandom(id, size, 0) != (ssize_t)size)
+                if (getrandom(id, size, 0) != (ssize_t)size) {
+                        errno = before;
                         return -EAGAIN;
+                }
         } while (all_zero(id, size));
         return 0;
 }
