@@ -120,7 +120,7 @@ submake = $(MAKE) --no-print-directory
 .PHONY: all help FORCE
 .DELETE_ON_ERROR:
 
-all: $(B)/libweft.a $(B)/libweft.so  ## the library, static and shared
+all: $(B)/libweft.a $(B)/libweft.so $(B)/libweft-inherit.so  ## the library, static and shared
 
 $(B)/libweft.a: $(OBJECTS)
 	@mkdir -p $(@D); $(call say,AR) rm -f $@; $(AR) rcs $@ $(OBJECTS)
@@ -132,6 +132,11 @@ $(B)/libweft.so: $(OBJECTS) weft.map
 	    -Wl,-z,defs,-z,relro,-z,now,-z,nodelete \
 	    $(OBJECTS) $(LIBS) -o $@
 	@ln -sf $(@F) $(@D)/$(SONAME)
+
+# Preloaded, beside whichever libweft.so the program has.
+$(B)/libweft-inherit.so: adapt/inherit.c $(B)/flags
+	$(link) -MMD -MP $(COMMON) -fPIC -fvisibility=hidden -shared -Wl,-soname,$(@F) \
+	    -Wl,-z,relro,-z,now,-z,nodelete $< -o $@
 
 $(B)/obj/%.c.o: %.c $(B)/flags
 	$(compile) $(LIB_FLAGS) $< -o $@
@@ -301,10 +306,23 @@ $(B)/examples/server-thread-local: $(wildcard examples/server/*.[ch]) $(B)/libwe
 	$(link) $(COMMON) -include examples/server/thread_local.h $(filter %.c,$^) $(B)/libweft.a \
 	    $(EXAMPLE_DIR_LIBS) $(LIBS) -lm -o $@
 
+# Those of the adapters want what they adapt. tests/adapt/run builds and runs them, so they are not
+# among the others.
+ADAPT_EXAMPLES := $(filter $(B)/examples/adapt_%,$(EXAMPLES))
+EXAMPLES       := $(filter-out $(ADAPT_EXAMPLES),$(EXAMPLES))
+
+adapt_flags_glib   := $$(pkg-config --cflags gio-2.0)
+adapt_libs_glib    := $$(pkg-config --libs gio-2.0)
+adapt_libs_uv      := -luv
+adapt_flags_openmp := -fopenmp
+
+$(B)/examples/adapt_%: examples/adapt_%.c $(B)/libweft.a $(B)/flags
+	$(call program,$(adapt_flags_$*),$(adapt_libs_$*))
+
 .PHONY: examples example-server-test
 examples:  ## the programs of examples/, into build/examples
-	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_stress) $(DEPS_examples)'
-	@+$(submake) $(EXAMPLES) $(EXAMPLE_DIRS:%=$(B)/%)
+	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_stress) $(DEPS_examples) $(DEPS_adapt)'
+	@+$(submake) $(EXAMPLES) $(EXAMPLE_DIRS:%=$(B)/%) $(ADAPT_EXAMPLES)
 
 example-server-test:  ## examples/server against real clients
 	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_examples) $(DEPS_server_test)'
@@ -319,7 +337,8 @@ $(B)/obj/tests/run/%.c.o: tests/run/%.c $(B)/flags
 
 HOUSE_CHECKS := tests/check-house tests/check-promises tests/stress/soak/faults \
                 tests/compile/run tests/install/run tests/install/consumers \
-                tests/abi/run tests/hardening/run tests/compare/run tests/perf/run
+                tests/abi/run tests/hardening/run tests/compare/run tests/perf/run \
+                tests/adapt/run
 
 .PHONY: check check-all check-house check-model check-model-long check-genmc check-promela
 .PHONY: check-weaken models weaken check-faults faults suite unit-programs stress fuzz fuzzers
@@ -327,7 +346,7 @@ HOUSE_CHECKS := tests/check-house tests/check-promises tests/stress/soak/faults 
 .PHONY: $(addprefix check-,$(CHECKERS) $(PORTS))
 
 check:  ## build everything, run all tests, print the counts
-	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_check) $(DEPS_abi) $(DEPS_compare)'
+	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_check) $(DEPS_abi) $(DEPS_compare) $(DEPS_adapt)'
 	@+$(submake) VARIANT=test unit-programs
 	@+$(submake) check-all
 
@@ -443,11 +462,13 @@ C_FILES := $(wildcard include/weft/*.h include/weft/*.hpp context/*.[ch] pool/*.
              examples/*.[ch] examples/*/*.[ch] examples/*.cc tests/stress/*.cc \
              perf/*.[ch] perf/*/*.[ch] perf/*/*.cc \
              tests/*/*.[ch] tests/*/*/*.[ch])
-LINT_LIB     := $(filter context/%.c pool/%.c perf/%.c examples/%.c,$(C_FILES))
+C_FILES += $(wildcard include/weft/adapt/* adapt/*.c tests/adapt/*.cc)
+LINT_LIB     := $(filter context/%.c pool/%.c adapt/%.c perf/%.c examples/%.c,$(C_FILES))
 LINT_TESTS   := $(filter-out tests/run/selftest/% tests/compile/% tests/model/genmc/%, \
                   $(filter tests/%.c,$(C_FILES)))
 LINT_FLAGS   := -std=gnu11 -D_GNU_SOURCE= -Iinclude -I.
 LINT_T_FLAGS := $(LINT_FLAGS) -Itests/run -DWEFT_TEST_HOOKS=1
+LINT_GIO     := $$(pkg-config --cflags gio-2.0)
 
 cppcheck = cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
            --inline-suppr --suppress=missingIncludeSystem --suppress=allocaCalled \
@@ -463,7 +484,7 @@ locks    = $(CLANG) -fsyntax-only -Wthread-safety -Werror $(LINT_FLAGS)
 lint:  ## clang-format, cppcheck, clang's look at locks, and clang-tidy
 	@+$(submake) deps \
 	    DEPS='$(DEPS_build) $(DEPS_check) $(DEPS_compare) $(DEPS_examples) $(DEPS_rivals) \
-	          $(DEPS_lint)'
+	          $(DEPS_adapt) $(DEPS_lint)'
 	@mkdir -p build
 	@echo "  clang-format"; clang-format --dry-run -Werror $(C_FILES)
 	@echo "  cppcheck"; $(call cppcheck,$(LINT_LIB),$(LINT_FLAGS))
@@ -475,8 +496,8 @@ lint:  ## clang-format, cppcheck, clang's look at locks, and clang-tidy
 	@echo "  clients for GenMC"; for c in $(filter tests/model/genmc/%.c,$(C_FILES)); do \
 	    $(CLANG) -fsyntax-only -Wall -Wextra -Wno-unused-function -Werror \
 	        $(LINT_FLAGS) -DWEFT_MODEL $$c || exit 1; done
-	@echo "  clang-tidy"; $(call tidy,$(LINT_LIB),$(LINT_FLAGS) $$(pkg-config --cflags glib-2.0))
-	@echo "  clang-tidy, tests"; $(call tidy,$(LINT_TESTS),$(LINT_T_FLAGS))
+	@echo "  clang-tidy"; $(call tidy,$(LINT_LIB),$(LINT_FLAGS) $(LINT_GIO))
+	@echo "  clang-tidy, tests"; $(call tidy,$(LINT_TESTS),$(LINT_T_FLAGS) $(LINT_GIO))
 
 format:  ## lay out the sources as lint wants them
 	clang-format -i $(C_FILES)
@@ -625,10 +646,12 @@ HEADERS := $(wildcard include/weft/*.h include/weft/*.hpp)
 
 .PHONY: install uninstall
 install: all  ## PREFIX=/usr/local, LIBDIR=PREFIX/lib, DESTDIR=
-	install -d $(DESTDIR)$(PREFIX)/include/weft $(DESTDIR)$(LIBDIR)/pkgconfig
+	install -d $(DESTDIR)$(PREFIX)/include/weft/adapt $(DESTDIR)$(LIBDIR)/pkgconfig
 	install -m 644 $(HEADERS) $(DESTDIR)$(PREFIX)/include/weft
+	install -m 644 $(wildcard include/weft/adapt/*) $(DESTDIR)$(PREFIX)/include/weft/adapt
 	install -m 644 build/libweft.a $(DESTDIR)$(LIBDIR)
 	install -m 644 build/libweft.so $(DESTDIR)$(LIBDIR)/libweft.so.$(VERSION)
+	install -m 644 build/libweft-inherit.so $(DESTDIR)$(LIBDIR)
 	ln -sf libweft.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
 	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libweft.so
 	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(LIBS)|' \
@@ -642,6 +665,7 @@ uninstall:  ## takes away what install put there
 	rm -rf $(DESTDIR)$(PREFIX)/include/weft $(DESTDIR)$(PREFIX)/share/doc/weft
 	rm -rf $(DESTDIR)$(LIBDIR)/cmake/weft
 	rm -f $(DESTDIR)$(LIBDIR)/libweft.a $(DESTDIR)$(LIBDIR)/libweft.so* \
+	    $(DESTDIR)$(LIBDIR)/libweft-inherit.so \
 	    $(DESTDIR)$(LIBDIR)/pkgconfig/weft.pc
 
 include packaging/packaging.mk
@@ -654,6 +678,7 @@ DEPS_check    := g++ clang libblocksruntime-dev libcriterion-dev pkg-config jq l
 DEPS_abi      := abigail-tools
 DEPS_compare  := libsqlite3-dev libjansson-dev libxxhash-dev
 DEPS_examples := libsqlite3-dev libhttp-parser-dev
+DEPS_adapt    := g++ clang libomp-dev libglib2.0-dev libuv1-dev pkg-config
 DEPS_server_test := curl sqlite3 wrk
 DEPS_perf     := libjansson-dev
 DEPS_rivals   := g++ clang libomp-dev libtbb-dev libglib2.0-dev libuv1-dev pkg-config gnuplot-nox
@@ -670,7 +695,7 @@ DEPS_builds   := gcc clang lld llvm
 DEPS_coverage := clang-$(COVERAGE_CLANG) libclang-rt-$(COVERAGE_CLANG)-dev llvm-$(COVERAGE_CLANG) jq
 DEPS_promela  := spin
 DEPS_aarch64  := gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
-DEPS := $(sort $(foreach d,build check abi compare examples server_test perf rivals lint \
+DEPS := $(sort $(foreach d,build check abi compare examples adapt server_test perf rivals lint \
           $(CHECKERS) fuzz model promela faults aarch64,$(DEPS_$(d))))
 
 .PHONY: deps

@@ -13,7 +13,7 @@ amalgamation:  ## weft as two files, build/amalgamation/weft.c and weft.h
 	@echo "$(A)/weft.c $(A)/weft.h $(A)/weft.hpp"
 
 $(A)/weft.c: packaging/amalgamation/generate LICENSE \
-    $(wildcard include/weft/* context/*.[ch] pool/*.[chS])
+    $(wildcard include/weft/*.h include/weft/*.hpp context/*.[ch] pool/*.[chS])
 	@mkdir -p $(@D); $(call say,GEN) packaging/amalgamation/generate $(@D)
 
 # The tests that open no private header (but for the knobs of test builds, which do nothing here)
@@ -22,7 +22,7 @@ $(A)/weft.c: packaging/amalgamation/generate LICENSE \
 A_UNIT     := $(patsubst tests/%.c,$(A)/%,$(filter-out %/context_copies.c, \
                 $(shell grep -L '^#include "context/\|^#include "pool/\|weft__' tests/unit/*.c)))
 A_STRESS   := $(patsubst tests/%.c,$(A)/%,$(wildcard tests/stress/*.c))
-A_EXAMPLES := $(patsubst %.c,$(A)/%,$(wildcard examples/*.c))
+A_EXAMPLES := $(patsubst %.c,$(A)/%,$(filter-out examples/adapt_%,$(wildcard examples/*.c)))
 A_FLAGS    := -std=gnu11 -Wall -Wextra $(CFLAGS) -fexceptions -pthread
 
 amalgamation-programs: $(A_UNIT) $(A_STRESS) $(A_EXAMPLES)
@@ -78,7 +78,7 @@ STATIC_LIBS := $(if $(filter 1,$(JEMALLOC)),jemalloc;)m
 meson-subproject: $(A)/weft.c  ## a folder for subprojects/ of a Meson build, build/meson/weft
 	@rm -rf build/meson/weft; mkdir -p build/meson/weft/include/weft
 	cp $(A)/weft.c LICENSE packaging/meson/meson_options.txt build/meson/weft
-	cp $(HEADERS) build/meson/weft/include/weft
+	cp -r $(HEADERS) include/weft/adapt build/meson/weft/include/weft
 	sed 's/@VERSION@/$(VERSION)/' packaging/meson/meson.build.in >build/meson/weft/meson.build
 
 # ---- Debian --------------------------------------------------------------------------------------
