@@ -67,7 +67,7 @@ static void refused(void)
         pthread_attr_t attr;
         pthread_t thread = 0;
         pthread_attr_init(&attr);
-        CHECK(pthread_attr_setstacksize(&attr, (size_t)1 << 46) == 0);
+        CHECK(pthread_attr_setstacksize(&attr, (size_t)1 << 62) == 0);
         WEFT_WITH (&kept, ada) {
                 CHECK(pthread_create(&thread, &attr, posix_looks, NULL) == EAGAIN);
         }

@@ -78,7 +78,7 @@ static void posix_refused(void)
         pthread_attr_t attr;
         pthread_t thread = 0;
         pthread_attr_init(&attr);
-        CHECK(pthread_attr_setstacksize(&attr, (size_t)1 << 46) == 0);
+        CHECK(pthread_attr_setstacksize(&attr, (size_t)1 << 62) == 0);
         WEFT_WITH (&kept, ada) {
                 CHECK(weft_thread_create(&thread, &attr, posix_returns, NULL) == -EAGAIN);
         }
