@@ -30,7 +30,7 @@ static bool try(weft__tray *t, uint64_t *next, weft__item *ret_item)
             atomic_load_explicit(&t->slot[*next % WEFT__TRAY].arg, memory_order_relaxed),
             atomic_load_explicit(&t->slot[*next % WEFT__TRAY].context, memory_order_relaxed)};
         if (!atomic_compare_exchange_strong_explicit(&t->next, next, *next + 1,
-                                                     memory_order_release,  /* Y2 -> fill */
+                                                     memory_order_release,  /* Y2, Y3 -> */
                                                      memory_order_acquire)) /* -> Y2 */
                 return false;
         *ret_item = item;
@@ -50,8 +50,8 @@ bool weft__tray_take(weft__tray *t, weft__item *ret_item)
 
 bool weft__tray_steal(weft__tray *t, weft__item *ret_item)
 {
-        /* relaxed: with an old one the exchange fails */
-        uint64_t next = atomic_load_explicit(&t->next, memory_order_relaxed);
-        uint64_t end = atomic_load_explicit(&t->end, memory_order_acquire); /* -> Y1 */
+        /* With an old one the exchange fails; beside a new one `end` must not be an old one. */
+        uint64_t next = atomic_load_explicit(&t->next, memory_order_acquire); /* -> Y3 */
+        uint64_t end = atomic_load_explicit(&t->end, memory_order_acquire);   /* -> Y1 */
         return next != end && try(t, &next, ret_item);
 }

@@ -15,6 +15,8 @@
  *  Y2  take: next (release) -> fill: next (acquire): the slots that were read may be written. What
  *      breaks without it is a load that reads a store which is made later, and that no model has
  *      (tests/model/README.md).
+ *  Y3  take: next (release) -> steal: next (acquire): the end that this one saw, so that a thief
+ *      does not take what it sees no end of yet for an item
  */
 #ifndef WEFT_POOL_TRAY_H
 #define WEFT_POOL_TRAY_H
