@@ -6,12 +6,14 @@
 #ifndef WEFT_TESTS_GENMC_REST_H
 #define WEFT_TESTS_GENMC_REST_H
 
+#include "pool/deadline.h"
 #include "pool/worker.h"
 
 static _Alignas(weft_pool) char memory[sizeof(weft_pool) + sizeof(weft__worker)];
 static weft_pool *const pool = (weft_pool *)memory;
 static weft_task task[2];
 static _Thread_local weft__worker *self;
+weft_var weft__deadline_var;
 
 static void make_pool(void)
 {

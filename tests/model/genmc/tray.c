@@ -6,6 +6,7 @@
  *   CASE 2  a thief that steals twice, and the tray is filled anew
  */
 #include "client.h"
+#include "context/map.h"
 
 #include "orders.h"
 #include "pool/tray.c"
