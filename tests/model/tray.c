@@ -77,15 +77,6 @@ static void end(int n)
                 model_check(taken[i] == 1);
 }
 
-/* A thief that sees that one is taken must not see the tray as it was before it was filled. */
-MODEL(tray_is_filled_while_a_thief_looks, .preemptions = 3, .stale = 3, .sees_some = 3)
-{
-        begin(1, 1);
-        fill(0, 2);
-        take();
-        end(2);
-}
-
 MODEL(tray_the_last_one, .preemptions = 3, .stale = 3, .sees = 3)
 {
         begin(1, 1);
