@@ -463,27 +463,38 @@ static bool alone(weft__worker *w)
                !weft__injector_has_some(&w->pool->injector);
 }
 
-bool weft__park_yield(weft__worker *w)
+/* What weft_cancelled() says, in the task of the fiber that runs. */
+static int cancelled_since(const weft__fiber *fiber)
 {
-        weft__fiber *from = w->fiber, *to = ready_in_turn(w);
+        if (fiber->shielded)
+                return 0;
+        if (cancelled(fiber->home, fiber->task))
+                return -ECANCELED;
+        return weft__deadline_passed() ? -ETIMEDOUT : 0;
+}
+
+int weft__park_yield(weft__fiber *from)
+{
+        weft__worker *w = from->home;
+        weft__fiber *to = ready_in_turn(w);
         WEFT__WAIT_AT(WEFT__AT_WAIT, &from->wait);
         if (to) {
                 /* Lined up before it is left: only this worker takes fibers from its line. */
                 leave_for(w, to);
                 weft__worker_line_up(w, from);
                 switch_to(w, to, NULL);
-                return true;
+                return cancelled_since(from);
         }
         if (alone(w))
-                return true;
+                return cancelled_since(from);
         to = loop_or_ready(w);
         if (!to)
-                return false;
+                return -ENOMEM;
         /* relaxed: nobody looks for a waiter in it; the commit sees that it is over */
         atomic_store_explicit(&from->wait.state, WEFT__DONE, memory_order_relaxed);
         leave_for(w, to);
         switch_to(w, to, from);
-        return true;
+        return cancelled_since(from);
 }
 
 void weft__park_aside(weft__worker *w)

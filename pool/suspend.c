@@ -20,11 +20,10 @@ int64_t weft_now(void)
 
 int weft_yield(void)
 {
-        weft__worker *w = weft__worker_self();
-        if (!w || !w->fiber || !w->fiber->task)
-                sched_yield();
-        else if (!weft__park_yield(w))
-                return -ENOMEM;
+        weft__fiber *fiber = weft__fiber_self();
+        if (fiber)
+                return weft__park_yield(fiber);
+        sched_yield();
         return weft_cancelled();
 }
 

@@ -241,8 +241,9 @@ enum weft__wake weft__park_hand_over(weft_task *to, int64_t deadline, bool shiel
 /* It has ended without letting others go on: go back to the fiber that waits for it. */
 void weft__park_hand_back(weft__worker *w, weft__fiber *to);
 
-/* Let others have a turn before the task that runs; false if there was no stack to go on with. */
-bool weft__park_yield(weft__worker *w);
+/* Let others have a turn before the task that runs, on this fiber: 0, -ENOMEM if there was no stack
+ * to go on with, or what weft_cancelled() says. */
+int weft__park_yield(weft__fiber *from);
 
 /* Let a task from outside have a turn before the one that runs, if there is a stack for it. */
 void weft__park_aside(weft__worker *w);
