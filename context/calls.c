@@ -21,8 +21,6 @@
  *
  * All of it is the thread's own.
  */
-#include <stdlib.h>
-#include <unistd.h>
 
 #include <weft/fork.h>
 
@@ -115,11 +113,8 @@ bool weft__calls_include(const weft_job *job)
 
 void weft__calls_left(void)
 {
-        static const char text[] =
-            "weft: a function has returned without joining what it forked (see weft/fork.h)\n";
-        ssize_t ignored = write(STDERR_FILENO, text, sizeof(text) - 1);
-        (void)ignored;
-        abort();
+        WEFT__DIE(
+            "weft: a function has returned without joining what it forked (see weft/fork.h)\n");
 }
 
 void weft__call_ends_slowly(weft_job *job)

@@ -44,11 +44,15 @@ void weft__context_settle(void)
         }
 }
 
+static inline bool bank_has_cells(const struct weft__thread *t)
+{
+        return t->here.bank.context && t->here.bank.context->cells;
+}
+
 /* The bank may hold a context with cells only while it is the current one. */
 static inline bool bank_is_due(const struct weft__thread *t)
 {
-        return t->here.bank.context && t->here.bank.context != t->here.context &&
-               t->here.bank.context->cells;
+        return bank_has_cells(t) && t->here.bank.context != t->here.context;
 }
 
 static void settle_unless_current(struct weft__thread *t)
@@ -525,8 +529,7 @@ static __attribute__((noinline)) void set_aside_slowly(weft__aside *ret)
 __attribute__((noinline)) void weft__frame_set_aside(weft__aside *ret)
 {
         struct weft__thread *t = &weft__thread;
-        if (unlikely(!(t->here.calls & WEFT__LINK_KNOWN) || t->release_runs ||
-                     (t->here.bank.context && t->here.bank.context->cells))) {
+        if (unlikely(!(t->here.calls & WEFT__LINK_KNOWN) || t->release_runs || bank_has_cells(t))) {
                 set_aside_slowly(ret);
                 return;
         }
@@ -562,8 +565,7 @@ __attribute__((noinline)) void weft__frame_take_up(const weft__aside *aside)
         struct weft__thread *t = &weft__thread;
         t->here.calls = aside->calls;
         t->oldest = aside->oldest;
-        if (unlikely(t->here.context || aside->releases ||
-                     (t->here.bank.context && t->here.bank.context->cells))) {
+        if (unlikely(t->here.context || aside->releases || bank_has_cells(t))) {
                 take_up_slowly(aside);
                 return;
         }

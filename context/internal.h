@@ -117,6 +117,11 @@ static inline unsigned weft__fork_generation(void)
         return weft__forks;
 }
 
+/* End the process by abort(), with a last word on standard error. Where code is misused so that
+ * there is nobody to return an error to. */
+#define WEFT__DIE(text) weft__die("" text, sizeof(text) - 1)
+void weft__die(const char *text, size_t length) __attribute__((noreturn, cold));
+
 /* What the program gave the library to call has returned on a stack that the library's threads, or
  * its promises to others, end below. If this is the child of a fork made in there, there are none
  * of them: it ends here. */

@@ -12,6 +12,7 @@
 
 #include <elf.h>
 #include <link.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "memory.h"
@@ -111,6 +112,13 @@ __attribute__((constructor(101))) static void init(void)
         weft__copy.claimed = !second_copy;
         exit_key_made = pthread_key_create(&exit_key, thread_exits) == 0 &&
                         pthread_atfork(NULL, NULL, after_fork) == 0;
+}
+
+void weft__die(const char *text, size_t length)
+{
+        ssize_t ignored = write(STDERR_FILENO, text, length);
+        (void)ignored;
+        abort();
 }
 
 int weft__context_usable(void)

@@ -24,9 +24,6 @@
 
 #include "fork.h"
 
-#include <stdlib.h>
-#include <unistd.h>
-
 #include <weft/fork.h>
 #include <weft/suspend.h>
 
@@ -203,14 +200,9 @@ int weft__join_slowly(weft_job *job)
 
 void weft__join_typed(weft_job *job)
 {
-        static const char text[] = "weft: a job was joined that is not the newest which the task "
-                                   "has forked and not joined "
-                                   "(see weft/fork.h)\n";
-        if (weft__join_slowly(job) >= 0)
-                return;
-        ssize_t ignored = write(STDERR_FILENO, text, sizeof(text) - 1);
-        (void)ignored;
-        abort();
+        if (weft__join_slowly(job) < 0)
+                WEFT__DIE("weft: a job was joined that is not the newest which the task has forked "
+                          "and not joined (see weft/fork.h)\n");
 }
 
 /* For those who have no compiler that inlines them. */

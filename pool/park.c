@@ -375,15 +375,6 @@ static bool has_turn(const weft__worker *w)
                !atomic_load_explicit(&w->inbox, memory_order_relaxed);
 }
 
-/* Whether a task that runs here, on this worker, has been asked to end. */
-static bool cancelled(const weft__worker *w, const weft_task *task)
-{
-        /* seq_cst, both: see weft__task_cancelled_here() */
-        return atomic_load_explicit(&task->state, memory_order_seq_cst) & WEFT__CANCEL ||
-               atomic_load_explicit(&w->pool->cancelling, memory_order_seq_cst) ||
-               (w->pool != task->pool && weft__task_cancelled(task));
-}
-
 /* Whether one that is awaited may be begun by a hand-over. */
 static inline bool may_hand_over(const weft__worker *w, const weft_task *to)
 {
@@ -433,7 +424,7 @@ enum weft__wake weft__park_hand_over(weft_task *to, int64_t deadline, bool shiel
         weft__worker *w = from->home;
         shielded = shielded || from->shielded;
         if (weft__deadline_for(shielded, deadline) != WEFT_FOREVER ||
-            (!shielded && cancelled(w, from->task)))
+            (!shielded && weft__task_cancelled_on(w, from->task)))
                 return WEFT__IDLE;
         weft__fiber *loop = weft__park_loop_fiber(w);
         if (!loop)
@@ -463,14 +454,19 @@ static bool alone(weft__worker *w)
                !weft__injector_has_some(&w->pool->injector);
 }
 
-/* What weft_cancelled() says, in the task of the fiber that runs. */
-static int cancelled_since(const weft__fiber *fiber)
+/* Leave the fiber that runs, for one of the loop; it is lined up behind all others. */
+static void step_aside(weft__worker *w, weft__fiber *to)
 {
-        if (fiber->shielded)
-                return 0;
-        if (cancelled(fiber->home, fiber->task))
-                return -ECANCELED;
-        return weft__deadline_passed() ? -ETIMEDOUT : 0;
+        weft__fiber *from = w->fiber;
+        /* relaxed: nobody looks for a waiter in it; the commit sees that it is over */
+        atomic_store_explicit(&from->wait.state, WEFT__DONE, memory_order_relaxed);
+        leave_for(w, to);
+        switch_to(w, to, from);
+}
+
+static int called_off(const weft__fiber *fiber)
+{
+        return weft__called_off(fiber->home, fiber->task, fiber->shielded);
 }
 
 int weft__park_yield(weft__fiber *from)
@@ -483,31 +479,25 @@ int weft__park_yield(weft__fiber *from)
                 leave_for(w, to);
                 weft__worker_line_up(w, from);
                 switch_to(w, to, NULL);
-                return cancelled_since(from);
+                return called_off(from);
         }
         if (alone(w))
-                return cancelled_since(from);
+                return called_off(from);
         to = loop_or_ready(w);
         if (!to)
                 return -ENOMEM;
-        /* relaxed: nobody looks for a waiter in it; the commit sees that it is over */
-        atomic_store_explicit(&from->wait.state, WEFT__DONE, memory_order_relaxed);
-        leave_for(w, to);
-        switch_to(w, to, from);
-        return cancelled_since(from);
+        step_aside(w, to);
+        return called_off(from);
 }
 
 void weft__park_aside(weft__worker *w)
 {
-        weft__fiber *from = w->fiber, *to = weft__park_loop_fiber(w);
+        weft__fiber *to = weft__park_loop_fiber(w);
         if (!to)
                 return;
         w->owes = true;
         w->fiber_was_last = true; /* so a task is next */
-        /* relaxed: as in weft__park_yield() */
-        atomic_store_explicit(&from->wait.state, WEFT__DONE, memory_order_relaxed);
-        leave_for(w, to);
-        switch_to(w, to, from);
+        step_aside(w, to);
 }
 
 /* Called with all that is parked. */

@@ -13,9 +13,7 @@
 #include "task.h"
 
 #include <sched.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <weft/suspend.h>
 
@@ -134,12 +132,9 @@ weft_task *weft__task_unload(weft_task *task, weft_task *copy)
 
 void weft__not_returned(void)
 {
-        static const char text[] =
-            "weft: a task, or another function that weft calls, was left by pthread_exit(), by the "
-            "cancellation of its thread or by an exception (see weft/pool.h)\n";
-        ssize_t ignored = write(STDERR_FILENO, text, sizeof(text) - 1);
-        (void)ignored;
-        abort();
+        WEFT__DIE(
+            "weft: a task, or another function that weft calls, was left by pthread_exit(), by "
+            "the cancellation of its thread or by an exception (see weft/pool.h)\n");
 }
 
 int weft__task_run(weft_task *task, int unrun)
@@ -237,18 +232,12 @@ void weft__task_end(weft_task *task, int result)
 
 bool weft__task_cancelled(const weft_task *task)
 {
-        /* seq_cst: X1 <-> cancel */
-        return atomic_load_explicit(&task->state, memory_order_seq_cst) & WEFT__CANCEL ||
-               atomic_load_explicit(&task->pool->cancelling, memory_order_seq_cst);
+        return weft__task_cancelled_on(NULL, task);
 }
 
 bool weft__task_cancelled_here(const weft_task *task)
 {
-        const weft__worker *w = weft__worker_self();
-        /* seq_cst: X1 <-> weft__park_cancel */
-        return weft__task_cancelled(task) ||
-               (w && w->pool != task->pool &&
-                atomic_load_explicit(&w->pool->cancelling, memory_order_seq_cst));
+        return weft__task_cancelled_on(weft__worker_self(), task);
 }
 
 void weft__task_waits_on(weft_task *task, struct weft__fiber *fiber)
@@ -271,12 +260,7 @@ void weft__task_lent(weft_task *task)
 
 int weft_cancelled(void)
 {
-        const weft_task *task = weft__task_self();
-        if (weft__shielded())
-                return 0;
-        if (task && weft__task_cancelled_here(task))
-                return -ECANCELED;
-        return weft__deadline_passed() ? -ETIMEDOUT : 0;
+        return weft__called_off(weft__worker_self(), weft__task_self(), weft__shielded());
 }
 
 /* ---- awaiting ---- */
@@ -291,16 +275,28 @@ int weft_task_result(const weft_task *task, int *ret_result)
         return 0;
 }
 
-bool weft__task_attend(weft_task *task, weft__waiter *w)
+/* Take the lock of a task which has not ended, and whose end must take it from now on; false, and
+ * not taken, if it has. */
+static bool lock_unended(weft_task *task) WEFT__TRIES(task->lock) WEFT__UNSEEN;
+
+static bool lock_unended(weft_task *task)
 {
         weft__lock_take(&task->lock);
         unsigned state = atomic_fetch_or_explicit(&task->state, WEFT__ATTENDED,
                                                   memory_order_acq_rel); /* -> T1 */
-        bool ended = (state & WEFT__PHASE) == WEFT__ENDED;
-        if (!ended)
-                weft__waitlist_add(&task->waiters, w);
+        if ((state & WEFT__PHASE) != WEFT__ENDED)
+                return true;
         weft__lock_give(&task->lock);
-        return !ended;
+        return false;
+}
+
+bool weft__task_attend(weft_task *task, weft__waiter *w)
+{
+        if (!lock_unended(task))
+                return false;
+        weft__waitlist_add(&task->waiters, w);
+        weft__lock_give(&task->lock);
+        return true;
 }
 
 void weft__task_unattend(weft_task *task, weft__waiter *w)
@@ -367,24 +363,19 @@ int weft_task_on_done(weft_task *task, weft_fn *fn, void *arg)
         weft_task *callback = weft__task_new(&closure, 1, false);
         if (!callback)
                 return -ENOMEM;
-        weft__lock_take(&task->lock);
-        unsigned state = atomic_fetch_or_explicit(&task->state, WEFT__ATTENDED,
-                                                  memory_order_acq_rel); /* -> T1 */
-        bool ended = (state & WEFT__PHASE) == WEFT__ENDED;
-        if (!ended) {
-                callback->context = weft_context_capture();
-                callback->pool = task->pool;
-                if (task->last_callback)
-                        task->last_callback->group_next = callback;
-                else
-                        task->first_callback = callback;
-                task->last_callback = callback;
+        if (!lock_unended(task)) {
+                weft__task_free(callback);
+                return weft__submit(NULL, &closure, NULL, NULL);
         }
+        callback->context = weft_context_capture();
+        callback->pool = task->pool;
+        if (task->last_callback)
+                task->last_callback->group_next = callback;
+        else
+                task->first_callback = callback;
+        task->last_callback = callback;
         weft__lock_give(&task->lock);
-        if (!ended)
-                return 0;
-        weft__task_free(callback);
-        return weft__submit(NULL, &closure, NULL, NULL);
+        return 0;
 }
 
 weft_task *weft__task_expose(void)

@@ -22,6 +22,7 @@
 
 #include <weft/pool.h>
 
+#include "deadline.h"
 #include "delay.h"
 #include "deque.h"
 #include "fiber.h"
@@ -211,6 +212,28 @@ static inline void weft__worker_line_up(weft__worker *w, weft__fiber *fiber)
 static inline bool weft__worker_has_injected(weft__worker *w)
 {
         return weft__tray_has_some(&w->tray) || weft__injector_has_some(&w->pool->injector);
+}
+
+/* Whether a task that runs on this worker, or with NULL on a thread outside pools, has been asked
+ * to end: one that its submitter runs on a worker of another pool (WEFT_CALLER) is called off with
+ * that pool too, since its waits are. */
+static inline bool weft__task_cancelled_on(const weft__worker *w, const weft_task *task)
+{
+        /* seq_cst, both: X1 <-> cancel, weft__park_cancel */
+        return atomic_load_explicit(&task->state, memory_order_seq_cst) & WEFT__CANCEL ||
+               atomic_load_explicit(&task->pool->cancelling, memory_order_seq_cst) ||
+               (w && w->pool != task->pool &&
+                atomic_load_explicit(&w->pool->cancelling, memory_order_seq_cst));
+}
+
+/* What weft_cancelled() says in that task, or with NULL outside tasks. */
+static inline int weft__called_off(const weft__worker *w, const weft_task *task, bool shielded)
+{
+        if (shielded)
+                return 0;
+        if (task && weft__task_cancelled_on(w, task))
+                return -ECANCELED;
+        return weft__deadline_passed() ? -ETIMEDOUT : 0;
 }
 
 /* ---- park.c: fibers that wait ---- */
