@@ -117,15 +117,9 @@ static void begin_signals(pthread_t *ret_thread)
 {
         struct sigaction profile = {.sa_handler = on_profile};
         struct sigaction interrupt = {.sa_handler = on_interrupt};
-        sigset_t both, before;
         sigaction(SIGPROF, &profile, NULL);
         sigaction(SIGUSR1, &interrupt, NULL);
-        sigemptyset(&both);
-        sigaddset(&both, SIGPROF);
-        sigaddset(&both, SIGUSR1);
-        pthread_sigmask(SIG_BLOCK, &both, &before);
-        CHECK(pthread_create(ret_thread, NULL, interrupt_all, NULL) == 0, "the thread");
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        stress_start_spared(ret_thread, interrupt_all, NULL);
 }
 
 static void end_signals(pthread_t thread)

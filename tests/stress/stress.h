@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -72,6 +73,18 @@ stress_fail(const char *file, int line, const char *condition, const char *forma
                 if (!(condition))                                                                  \
                         stress_fail(__FILE__, __LINE__, #condition, __VA_ARGS__);                  \
         } while (0)
+
+/* Start a thread that gets neither SIGPROF nor SIGUSR1, which others are to get. */
+static inline void stress_start_spared(pthread_t *ret_thread, void *(*fn)(void *), void *arg)
+{
+        sigset_t both, before;
+        sigemptyset(&both);
+        sigaddset(&both, SIGPROF);
+        sigaddset(&both, SIGUSR1);
+        pthread_sigmask(SIG_BLOCK, &both, &before);
+        CHECK(pthread_create(ret_thread, NULL, fn, arg) == 0, "the thread");
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
 
 static inline void stress_on_alarm(int signal)
 {

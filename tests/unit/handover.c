@@ -165,6 +165,20 @@ Test(handover, a_child_that_yields_lets_others_go_on, .timeout = 30)
 
 static weft_task *waiting_child;
 
+/* Run the parent, which others know of before it begins, and behind it another task, or NULL; the
+ * parent's result. */
+static int run_known(weft_pool *pool, weft_fn *fn, weft_fn *behind)
+{
+        struct plug plug;
+        weft_event_init(&gate);
+        plug_in(&plug, pool, 1);
+        parent = spawn(pool, fn, NULL);
+        if (behind)
+                cr_assert_eq(weft_submit(pool, behind, NULL), 0);
+        plug_out(&plug);
+        return join(parent);
+}
+
 static int cancelled_parent(void *unused)
 {
         (void)unused;
@@ -185,13 +199,7 @@ static int cancels_parent(void *unused)
 Test(handover, a_parent_that_is_cancelled_while_the_child_waits_goes_on, .timeout = 30)
 {
         weft_pool *pool = begin(1);
-        struct plug plug;
-        weft_event_init(&gate);
-        plug_in(&plug, pool, 1);
-        parent = spawn(pool, cancelled_parent, NULL);
-        cr_assert_eq(weft_submit(pool, cancels_parent, NULL), 0);
-        plug_out(&plug);
-        cr_assert_eq(join(parent), -ECANCELED);
+        cr_assert_eq(run_known(pool, cancelled_parent, cancels_parent), -ECANCELED);
         weft_event_set(&gate);
         cr_assert_eq(join(waiting_child), 6);
         finish(pool);
@@ -217,12 +225,7 @@ static int parent_cancelled_by_child(void *unused)
 Test(handover, a_parent_that_was_cancelled_before_the_child_waited_goes_on, .timeout = 30)
 {
         weft_pool *pool = begin(1);
-        struct plug plug;
-        weft_event_init(&gate);
-        plug_in(&plug, pool, 1);
-        parent = spawn(pool, parent_cancelled_by_child, NULL);
-        plug_out(&plug);
-        cr_assert_eq(join(parent), -ECANCELED);
+        cr_assert_eq(run_known(pool, parent_cancelled_by_child, NULL), -ECANCELED);
         weft_event_set(&gate);
         cr_assert_eq(join(waiting_child), 6);
         finish(pool);
@@ -246,11 +249,7 @@ static int parent_of_one_that_cancels_it(void *unused)
 Test(handover, a_result_that_is_there_comes_before_the_cancellation, .timeout = 30)
 {
         weft_pool *pool = begin(1);
-        struct plug plug;
-        plug_in(&plug, pool, 1);
-        parent = spawn(pool, parent_of_one_that_cancels_it, NULL);
-        plug_out(&plug);
-        cr_assert_eq(join(parent), -ECANCELED);
+        cr_assert_eq(run_known(pool, parent_of_one_that_cancels_it, NULL), -ECANCELED);
         finish(pool);
 }
 
@@ -268,13 +267,7 @@ static int shielded_parent(void *unused)
 Test(handover, a_shielded_parent_waits_for_the_end, .timeout = 30)
 {
         weft_pool *pool = begin(1);
-        struct plug plug;
-        weft_event_init(&gate);
-        plug_in(&plug, pool, 1);
-        parent = spawn(pool, shielded_parent, NULL);
-        cr_assert_eq(weft_submit(pool, opens_gate, NULL), 0);
-        plug_out(&plug);
-        cr_assert_eq(join(parent), 6);
+        cr_assert_eq(run_known(pool, shielded_parent, opens_gate), 6);
         finish(pool);
         cr_assert_str_eq(order, "codq");
 }

@@ -16,6 +16,7 @@
 #include "pool/lock.c"
 enum { ORDERS = __COUNTER__, CASES = 3, CASES_LONG = 4 };
 #include "futex.h"
+#include "stubs.h"
 
 enum { WORKERS = CASE <= 2 ? 1 : 2, TASKS = CASE % 2 ? 1 : 2 };
 
@@ -25,42 +26,6 @@ static atomic_uint queue, left = TASKS;
 static int content, taken; /* plain: of one task */
 
 /* ---- the rest of the library ---- */
-
-int sched_yield(void)
-{
-        return 0;
-}
-
-int64_t weft_now(void)
-{
-        return 0;
-}
-
-void weft__context_settle(void)
-{
-}
-
-void weft__pool_check_drained(weft_pool *p)
-{
-        (void)p;
-}
-
-bool weft__worker_threads_hold(weft_pool *p)
-{
-        (void)p;
-        return true;
-}
-
-void weft__worker_threads_let_go(weft_pool *p)
-{
-        (void)p;
-}
-
-int64_t weft__delay_due_at(const weft__worker *w)
-{
-        (void)w;
-        return WEFT_FOREVER;
-}
 
 int64_t weft__deque_length(weft__deque *d)
 {

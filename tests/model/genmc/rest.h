@@ -8,6 +8,7 @@
 
 #include "pool/deadline.h"
 #include "pool/worker.h"
+#include "stubs.h"
 
 static _Alignas(weft_pool) char memory[sizeof(weft_pool) + sizeof(weft__worker)];
 static weft_pool *const pool = (weft_pool *)memory;
@@ -31,25 +32,6 @@ weft__worker *weft__worker_self(void)
         return self;
 }
 
-int sched_yield(void)
-{
-        return 0;
-}
-
-int64_t weft_now(void)
-{
-        return 0;
-}
-
-void weft__context_settle(void)
-{
-}
-
-void weft__pool_check_drained(weft_pool *p)
-{
-        (void)p;
-}
-
 void weft__pool_enter(weft_pool *p)
 {
         (void)p;
@@ -58,23 +40,6 @@ void weft__pool_enter(weft_pool *p)
 void weft__pool_leave(weft_pool *p)
 {
         (void)p;
-}
-
-bool weft__worker_threads_hold(weft_pool *p)
-{
-        (void)p;
-        return true;
-}
-
-void weft__worker_threads_let_go(weft_pool *p)
-{
-        (void)p;
-}
-
-int64_t weft__delay_due_at(const weft__worker *w)
-{
-        (void)w;
-        return WEFT_FOREVER;
 }
 
 bool weft__injector_has_some(weft__injector *q)

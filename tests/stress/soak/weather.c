@@ -123,16 +123,10 @@ static void *blow(void *weather)
 void weather_begin(struct weather *w, uint64_t seed)
 {
         struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART: EINTR everywhere */
-        sigset_t set, before;
         *w = (struct weather){.rng = {seed}};
         sigaction(SIGPROF, &action, NULL);
         sigaction(SIGUSR1, &action, NULL);
-        sigemptyset(&set);
-        sigaddset(&set, SIGPROF);
-        sigaddset(&set, SIGUSR1);
-        pthread_sigmask(SIG_BLOCK, &set, &before);
-        CHECK(pthread_create(&w->thread, NULL, blow, w) == 0, "thread");
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        stress_start_spared(&w->thread, blow, w);
 }
 
 void weather_end(struct weather *w)
