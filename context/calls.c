@@ -95,12 +95,27 @@ void weft__calls_give_away(weft_job *oldest)
         t->oldest = link & WEFT__LINK_RUNNING ? NULL : job;
 }
 
+static void no_longer_waits(struct weft__thread *t, const weft_job *newest)
+{
+        if (t->oldest == newest)
+                t->oldest = NULL;
+}
+
+void weft__calls_run(weft_job *newest)
+{
+        struct weft__thread *t = &weft__thread;
+        no_longer_waits(t, newest);
+        t->here.calls |= WEFT__LINK_RUNNING;
+        weft__frame around = weft__frame_enter(newest->weft__context);
+        newest->weft__context = around.context;
+        newest->weft__frame = around.id;
+}
+
 void weft__calls_pop(weft_job *newest)
 {
         struct weft__thread *t = &weft__thread;
+        no_longer_waits(t, newest);
         t->here.calls = newest->weft__below;
-        if (t->oldest == newest)
-                t->oldest = NULL;
 }
 
 bool weft__calls_include(const weft_job *job)

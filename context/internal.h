@@ -82,7 +82,11 @@ weft_job *weft__calls_oldest(void);
 /* That one is somebody else's now, and with it the reference to its context. */
 void weft__calls_give_away(weft_job *oldest);
 
-/* The newest, known and not running, leaves the list; the reference is the caller's. */
+/* The newest, known and not running, runs from here on, in a frame of its own to which the
+ * reference to its context goes; until the end of a block with WEFT__RUNS_HERE. */
+void weft__calls_run(weft_job *newest);
+
+/* The newest, known and not running, leaves the list; it was given away, with its reference. */
 void weft__calls_pop(weft_job *newest);
 
 /* Whether it is in the list. Looks at all of it. */

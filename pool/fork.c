@@ -119,10 +119,13 @@ static int call(const weft_job *job)
         return job->weft__fn(job->weft__arg);
 }
 
-/* Run it in a frame of its own, to which the reference to its context goes. */
-static int call_in_frame(const weft_job *job)
+/* Run the newest, whose context is known. It stays in the list until it has returned, so that it
+ * cannot join what its caller has forked before it. */
+static int call_known(weft_job *job)
 {
-        WEFT__FRAME(job->weft__context);
+        weft__calls_run(job);
+        weft__fork_asked();
+        WEFT__RUNS_HERE(job, weft__plain_ends);
         return call(job);
 }
 
@@ -142,23 +145,25 @@ static void end_taken_back(const struct taken_back *t)
         weft_task_unref(t->task);
 }
 
-static int run_taken_back(weft__worker *w, const weft_job *job)
+static int run_taken_back(weft__worker *w, weft_job *job)
 {
         __attribute__((cleanup(end_taken_back))) struct taken_back t = {job->weft__task, -ECANCELED,
                                                                         weft__fork_generation()};
         weft__count(&w->counts.started, false);
         weft__room_freed(w->pool);
-        return t.result = call_in_frame(job);
+        return t.result = call_known(job);
 }
 
 /* Join a job that has become a task: take it back if nobody has begun it, else wait for it. */
-static int join_task(const weft_job *job)
+static int join_task(weft_job *job)
 {
         weft_task *task = job->weft__task;
         weft__worker *w = feeder();
         int r;
         if (weft__task_claim(task))
-                return w ? run_taken_back(w, job) : call_in_frame(job); /* the child of a fork */
+                return w ? run_taken_back(w, job) : call_known(job); /* the child of a fork */
+        weft__calls_pop(job);
+        weft__fork_asked();
         if (task->born == weft__fork_generation())
                 r = weft__task_await_shielded(task);
         else if (weft_task_result(task, &r) < 0)
@@ -193,9 +198,7 @@ int weft__join_slowly(weft_job *job)
                 return weft__calls_include(job) ? -EINVAL : -EPERM;
         if (!(newest & WEFT__LINK_KNOWN))
                 return join_asked(job, newest);
-        weft__calls_pop(job);
-        weft__fork_asked();
-        return job->weft__task ? join_task(job) : call_in_frame(job);
+        return job->weft__task ? join_task(job) : call_known(job);
 }
 
 void weft__join_typed(weft_job *job)

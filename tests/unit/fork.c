@@ -337,6 +337,37 @@ static int joins(void *job)
         return weft_join(job);
 }
 
+struct pair {
+        weft_job older, newer;
+};
+
+static int joins_both(void *arg)
+{
+        struct pair *p = arg;
+        cr_expect_eq(weft_join(&p->newer), -EINVAL, "it runs right now");
+        cr_expect_eq(weft_join(&p->older), -EINVAL, "its caller's, with a newer one not joined");
+        return 2;
+}
+
+/* Known to others or not, and begun by one or not: a job that runs in its join is not joined. */
+static int forks_what_joins_both(void *how)
+{
+        struct pair p;
+        weft_fork(&p.older, gives, (void *)1);
+        weft_fork(&p.newer, joins_both, &p);
+        if (*(const char *)how == 'b')
+                weft_set(&var, &p, NULL);
+        if (*(const char *)how == 'p') { /* parked: the jobs are shown to others */
+                weft_task *task;
+                cr_assert_eq(weft_spawn(NULL, &task, gives, NULL), 0);
+                cr_assert_eq(weft_await(task, WEFT_FOREVER), 0);
+                weft_task_unref(task);
+        }
+        cr_assert_eq(weft_join(&p.newer), 2);
+        cr_assert_eq(weft_join(&p.older), 1);
+        return 0;
+}
+
 static int has_its_job_joined_by_another_task(void *arg)
 {
         weft_job job;
@@ -355,6 +386,10 @@ Test(fork, joins_in_the_wrong_order_or_place_are_told, .timeout = 60)
         cr_assert_eq(join(spawn(pool, joins_out_of_order, NULL)), 0);
         cr_assert_eq(joins_out_of_order(NULL), 0, "outside pools");
         cr_assert_eq(join(spawn(pool, has_its_job_joined_by_another_task, NULL)), 3);
+        cr_assert_eq(join(spawn(pool, forks_what_joins_both, "")), 0);
+        cr_assert_eq(join(spawn(pool, forks_what_joins_both, "bound")), 0);
+        cr_assert_eq(join(spawn(pool, forks_what_joins_both, "parked")), 0);
+        cr_assert_eq(forks_what_joins_both("bound"), 0, "outside pools");
         weft_pool_destroy(pool);
 }
 
