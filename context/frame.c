@@ -15,6 +15,7 @@
  */
 #define WEFT__DEFINES 1 /* what is inlined elsewhere is defined here */
 
+#include "hooks.h"
 #include "map.h"
 #include "memory.h"
 #include "thread.h"
@@ -298,6 +299,8 @@ static __attribute__((noinline)) int set_slowly(weft_var *var, void *value, weft
                 *ret_token = (weft_token){old, frame_id(t), key};
         if (var->retain)
                 var->retain(value);
+        if (key & WEFT__HOOKED)
+                weft__hook_tell(var, key, old, raw);
         if (!ret_token)
                 weft__map_discard(key, old);
         weft__cells_release();
@@ -363,6 +366,8 @@ int weft_reset(weft_var *var, weft_token *token)
                 return r;
         token->weft__key = 0;
         frame_trim(t);
+        if (key & WEFT__HOOKED)
+                weft__hook_tell(var, key, displaced, token->weft__old);
         weft__map_discard(key, displaced);
         weft__cells_release();
         return 0;
@@ -411,15 +416,45 @@ void weft__with_end(struct weft__with *with)
 
 /* ---- frames ---- */
 
-__attribute__((noinline)) weft__frame weft__frame_enter(weft_context *context)
+/* In each of these, what is not often so is left to others, so that the rest needs no stack. Hooks
+ * of vars are told last of all, while what was current before still lives. */
+
+static inline weft__frame frame_exchange(struct weft__thread *t, weft__frame next)
+{
+        weft__frame previous = weft__frame_now(t);
+        frame_show(t, next.context);
+        t->here.frame = next.id;
+        return previous;
+}
+
+static __attribute__((noinline)) weft__frame exchange_slowly(weft__frame next)
 {
         struct weft__thread *t = &weft__thread;
         weft__frame_own(t);
-        weft__frame earlier = weft__frame_now(t);
-        frame_show(t, context);
-        t->here.frame = 0;
+        weft__frame previous = frame_exchange(t, next);
         settle_unless_current(t);
-        return earlier;
+        if (weft__hooks_any())
+                weft__hooks_tell(previous.context);
+        return previous;
+}
+
+static inline weft__frame frame_become(weft__frame next)
+{
+        struct weft__thread *t = &weft__thread;
+        if (unlikely(weft__hooks_any() || !(t->here.calls & WEFT__LINK_KNOWN) ||
+                     (bank_has_cells(t) && t->here.bank.context != next.context)))
+                return exchange_slowly(next);
+        return frame_exchange(t, next);
+}
+
+__attribute__((noinline)) weft__frame weft__frame_exchange(weft__frame next)
+{
+        return frame_become(next);
+}
+
+__attribute__((noinline)) weft__frame weft__frame_enter(weft_context *context)
+{
+        return frame_become((weft__frame){context, 0});
 }
 
 /* Back to an earlier frame. What the release functions of this one set, they set in that one. They
@@ -431,6 +466,8 @@ static inline void frame_leave(struct weft__thread *t, weft__frame earlier)
         frame_show(t, earlier.context);
         t->here.frame = earlier.id;
         settle_unless_current(t);
+        if (weft__hooks_any())
+                weft__hooks_tell(c);
         if (c)
                 weft__context_put(c, 1);
 }
@@ -445,6 +482,8 @@ static __attribute__((noinline)) bool frame_emptied(void)
         if (!c)
                 return true;
         frame_show(t, NULL);
+        if (weft__hooks_any())
+                weft__hooks_tell(c);
         weft__context_put(c, 1);
         return false;
 }
@@ -461,12 +500,12 @@ static __attribute__((noinline)) void leave_slowly(weft__frame earlier)
                 ;
 }
 
-/* Of these three, what is not often so is left to others, so that the rest needs no stack. */
 __attribute__((noinline)) void weft__frame_leave(weft__frame earlier)
 {
         struct weft__thread *t = &weft__thread;
         weft_context *c = t->here.context;
-        if (unlikely((c && c->cells) || bank_is_due(t) || !(t->here.calls & WEFT__LINK_KNOWN))) {
+        bool slowly = bank_is_due(t) || !(t->here.calls & WEFT__LINK_KNOWN) || weft__hooks_any();
+        if (unlikely(slowly || (c && c->cells))) {
                 leave_slowly(earlier);
                 return;
         }
@@ -474,17 +513,6 @@ __attribute__((noinline)) void weft__frame_leave(weft__frame earlier)
         t->here.frame = earlier.id;
         if (c)
                 weft__context_put(c, 1);
-}
-
-__attribute__((noinline)) weft__frame weft__frame_exchange(weft__frame next)
-{
-        struct weft__thread *t = &weft__thread;
-        weft__frame_own(t);
-        weft__frame previous = weft__frame_now(t);
-        frame_show(t, next.context);
-        t->here.frame = next.id;
-        settle_unless_current(t);
-        return previous;
 }
 
 /* The release functions of a task go with it. If none of them waits, there is none to be run. */
@@ -524,12 +552,15 @@ static __attribute__((noinline)) void set_aside_slowly(weft__aside *ret)
         set_aside(t, ret);
         releases_aside(t, ret);
         settle_unless_current(t);
+        if (weft__hooks_any())
+                weft__hooks_tell(ret->frame.context);
 }
 
 __attribute__((noinline)) void weft__frame_set_aside(weft__aside *ret)
 {
         struct weft__thread *t = &weft__thread;
-        if (unlikely(!(t->here.calls & WEFT__LINK_KNOWN) || t->release_runs || bank_has_cells(t))) {
+        if (unlikely(weft__hooks_any() || !(t->here.calls & WEFT__LINK_KNOWN) || t->release_runs ||
+                     bank_has_cells(t))) {
                 set_aside_slowly(ret);
                 return;
         }
@@ -537,9 +568,8 @@ __attribute__((noinline)) void weft__frame_set_aside(weft__aside *ret)
         ret->releases = false;
 }
 
-__attribute__((noinline)) void weft__frame_trade(weft__aside *ret, const weft__aside *next)
+static inline void trade(struct weft__thread *t, weft__aside *ret, const weft__aside *next)
 {
-        struct weft__thread *t = &weft__thread;
         weft__frame_own(t);
         ret->frame = weft__frame_now(t);
         ret->calls = t->here.calls;
@@ -551,6 +581,20 @@ __attribute__((noinline)) void weft__frame_trade(weft__aside *ret, const weft__a
         releases_aside(t, ret);
         releases_back(t, next);
         settle_unless_current(t);
+}
+
+static __attribute__((noinline)) void trade_told(weft__aside *ret, const weft__aside *next)
+{
+        trade(&weft__thread, ret, next);
+        weft__hooks_tell(ret->frame.context);
+}
+
+__attribute__((noinline)) void weft__frame_trade(weft__aside *ret, const weft__aside *next)
+{
+        if (weft__hooks_any())
+                trade_told(ret, next);
+        else
+                trade(&weft__thread, ret, next);
 }
 
 static __attribute__((noinline)) void take_up_slowly(const weft__aside *aside)
@@ -565,7 +609,8 @@ __attribute__((noinline)) void weft__frame_take_up(const weft__aside *aside)
         struct weft__thread *t = &weft__thread;
         t->here.calls = aside->calls;
         t->oldest = aside->oldest;
-        if (unlikely(t->here.context || aside->releases || bank_has_cells(t))) {
+        if (unlikely(weft__hooks_any() || t->here.context || aside->releases ||
+                     bank_has_cells(t))) {
                 take_up_slowly(aside);
                 return;
         }
@@ -582,6 +627,8 @@ weft_context *weft_context_swap(weft_context *next)
         weft_context *previous = t->here.context;
         frame_show(t, next);
         settle_unless_current(t);
+        if (weft__hooks_any())
+                weft__hooks_tell(previous);
         return previous;
 }
 

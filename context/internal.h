@@ -40,6 +40,15 @@ static inline void weft__frame_leave_block(weft__frame *earlier)
         weft__frame_leave(*earlier);
 }
 
+/* Hooks of vars (on_change) run in the midst of frames that change. What a floor above has on this
+ * thread that they must not find, such as a task that could be set aside, it hides meanwhile. NULL:
+ * nothing; else set before main(). begin() may return what end() is to be given. */
+struct weft__hook_guard {
+        void *(*begin)(void);
+        void (*end)(void *hidden);
+};
+extern struct weft__hook_guard weft__hook_guard;
+
 /* The value of var in a context: its binding there, else its fallback. */
 void *weft__context_get(const weft_context *context, const weft_var *var);
 

@@ -153,14 +153,9 @@ static bool grow(struct weft__node **root, uint32_t index)
 
 /* ---- the whole map ---- */
 
-static uint32_t id_of(uint32_t key)
-{
-        return key & ~WEFT__KEPT;
-}
-
 void *weft__map_find(const weft_context *c, uint32_t key)
 {
-        uint32_t id = id_of(key);
+        uint32_t id = WEFT__ID(key);
         if (!c)
                 return WEFT__UNSET;
         if (id < WEFT__NEAR)
@@ -218,9 +213,9 @@ weft_context *weft__map_copy(const weft_context *from)
 
 bool weft__map_prepare(weft_context *c, uint32_t key)
 {
-        if (id_of(key) < WEFT__NEAR)
+        if (WEFT__ID(key) < WEFT__NEAR)
                 return true;
-        uint32_t index = id_of(key) - WEFT__NEAR;
+        uint32_t index = WEFT__ID(key) - WEFT__NEAR;
         if (!grow(&c->far, index))
                 return false;
         struct weft__node *n = own(&c->far, c->far->shift);
@@ -231,7 +226,7 @@ bool weft__map_prepare(weft_context *c, uint32_t key)
 
 void *weft__map_exchange(weft_context *c, uint32_t key, void *raw)
 {
-        uint32_t id = id_of(key), bit;
+        uint32_t id = WEFT__ID(key), bit;
         struct weft__node *leaf = NULL;
         void **slot;
         if (id < WEFT__NEAR) {

@@ -32,8 +32,12 @@
 #include "atomics.h"
 
 #define WEFT__NEAR  ((unsigned)WEFT__NEAR_SLOTS) /* near ids are 1 to 8 */
-#define WEFT__KEPT  0x80000000u                  /* in a var's key: its slots hold cells */
 #define WEFT__UNSET ((void *)&weft__unset)
+
+/* A var's key: its id, and what keeps its sets and look-ups off the fast paths. */
+#define WEFT__KEPT    0x80000000u /* its slots hold cells */
+#define WEFT__HOOKED  0x40000000u /* it has on_change: hooks.h */
+#define WEFT__ID(key) ((key)&0x00ffffffu)
 
 extern const char weft__unset __attribute__((visibility("hidden")));
 

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hooks.h"
 #include "memory.h"
 
 _Thread_local struct weft__thread weft__thread = {.here.calls = WEFT__LINK_BOTTOM};
@@ -84,12 +85,15 @@ static void thread_exits(void *arg)
 
         t->life = WEFT__EXITING; /* from here on nothing is bound, cached or banked */
         t->release_runs = false; /* a release function may be what ended the thread */
+        t->hook_runs = false;    /* or a hook */
         t->here.context = NULL;
         t->here.frame = 0;
         t->here.calls =
             WEFT__LINK_BOTTOM; /* what was forked and not joined has gone with the stack */
         t->oldest = NULL;
         weft__signal_fence();
+        if (weft__hooks_any())
+                weft__hooks_tell(c);
         if (c)
                 weft__context_put(c, 1);
         weft__context_settle();

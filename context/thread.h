@@ -33,6 +33,7 @@ struct weft__thread {
         uint64_t next_frame_id, end_frame_id; /* ids that this thread may give to frames */
         struct weft__cell *releasing;         /* cells whose release function is to be run */
         bool release_runs;                    /* one is running on this thread */
+        bool hook_runs;                       /* a hook of a var is: see hooks.h */
         uint8_t life;                         /* of enum weft__life */
         unsigned cached;
         weft_context *cache; /* free contexts, linked through slot[0] */

@@ -16,6 +16,7 @@
  */
 #include "var.h"
 
+#include "hooks.h"
 #include "internal.h"
 #include "map.h"
 
@@ -62,31 +63,39 @@ uint32_t weft__var_enlist(weft_var *var)
         uint32_t key = weft__var_key(var);
         if (key)
                 return key;
+        struct weft__hook *hook = NULL;
+        if (var->on_change && !(hook = weft__hook_reserve()))
+                return 0;
 
         /* relaxed: an id is only a number; V1 and V3 order what lies behind it */
         uint32_t id = atomic_load_explicit(&ids, memory_order_relaxed);
         _Atomic(const weft_var *) *entry;
         do {
                 entry = entry_make(id);
-                if (!entry)
+                if (!entry) {
+                        weft__hook_become(hook, 0);
                         return 0;
+                }
         } while (!atomic_compare_exchange_weak_explicit(
             &ids, &id, id + 1, memory_order_relaxed, memory_order_relaxed)); /* relaxed: as above */
         atomic_store_explicit(entry, var, memory_order_relaxed); /* relaxed: V3 publishes it */
 
-        uint32_t mine = id | (var->retain || var->release ? WEFT__KEPT : 0);
+        uint32_t mine = id | (var->retain || var->release ? WEFT__KEPT : 0) |
+                        (var->on_change ? WEFT__HOOKED : 0);
+        weft__hook_become(hook, mine);
         if (__atomic_compare_exchange_n(&var->weft__key, &key, mine, false, __ATOMIC_RELEASE,
                                         __ATOMIC_ACQUIRE)) /* V3 -> */
                 return mine;
         /* Two threads set the var for the first time at once; the other's id stands. */
         atomic_store_explicit(entry, NULL, memory_order_relaxed); /* relaxed: nobody has its id */
+        weft__hook_become(hook, 0);
         return key;
 }
 
 const weft_var *weft__var_of(uint32_t key)
 {
         uint32_t at;
-        unsigned k = chunk_of(key & ~WEFT__KEPT, &at);
+        unsigned k = chunk_of(WEFT__ID(key), &at);
         /* relaxed, both: see above */
         _Atomic(const weft_var *) *chunk = atomic_load_explicit(&chunks[k], memory_order_relaxed);
         return atomic_load_explicit(&chunk[at], memory_order_relaxed); /* relaxed: as above */
@@ -97,7 +106,9 @@ void weft_var_fini(weft_var *var)
         if (!var || !var->weft__key)
                 return;
         uint32_t at;
-        unsigned k = chunk_of(var->weft__key & ~WEFT__KEPT, &at);
+        unsigned k = chunk_of(WEFT__ID(var->weft__key), &at);
+        if (var->weft__key & WEFT__HOOKED)
+                weft__hook_retire(var->weft__key);
         /* relaxed, all: no use of the var may race with this */
         _Atomic(const weft_var *) *chunk = atomic_load_explicit(&chunks[k], memory_order_relaxed);
         atomic_store_explicit(&chunk[at], NULL, memory_order_relaxed); /* relaxed: as above */

@@ -50,8 +50,24 @@ static void after_fork(void)
         weft__shield_exchange(shielded);
 }
 
+/* For a hook of a var there is no task on this thread: what waits in it blocks. */
+static void *hide_task(void)
+{
+        weft__fiber *fiber = self ? self->fiber : NULL;
+        if (self)
+                self->fiber = NULL;
+        return fiber;
+}
+
+static void show_task(void *fiber)
+{
+        if (self) /* which is not so in a child that was forked meanwhile */
+                self->fiber = fiber;
+}
+
 __attribute__((constructor(103))) static void init(void)
 {
+        weft__hook_guard = (struct weft__hook_guard){hide_task, show_task};
         child_handled = pthread_atfork(NULL, NULL, after_fork) == 0;
 }
 

@@ -59,14 +59,26 @@
  *                       them.
  *       two copies      Of weft in one process cannot share frames: the copy that is initialised
  *                       second refuses every set with -EEXIST, and binds nothing.
+ *   C10 (of weft/pool.h: the destructor of a task's arguments runs in the task's context.)
+ *   C11 A var may have a hook, on_change, for a thread-local of code that cannot be changed. It is
+ *       run on a thread whenever what weft_get() gives there has become another pointer, and never
+ *       when it has not: by a set, a reset, a swap; as a task, a weft_context_run() or a bound
+ *       function begins and ends there; as a task is set aside and goes on, wherever that is. It is
+ *       told both values, the fallback where the var was or is not set; both are alive meanwhile.
+ *       A worker between tasks, and a thread that exits, binds nothing, and is told so.
+ *       A hook runs after the change, in a frame of its own that starts from the new context: what
+ *       it sets is gone when it returns, and no hook is told of it. Meanwhile there is no task on
+ *       its thread; so what waits in it blocks the thread, and whoever could end the wait may be
+ *       parked there: it should not wait. It returns: it neither throws, nor jumps out. errno is
+ *       kept. In what order the hooks of several vars are told is not said.
  *
  * Happens-before: whatever is done before a context is captured, or a value bound, happens before
  * what runs in that context reads it, if the context itself was handed over with synchronisation
  * (weft_submit and its kin do).
  *
  * Threads: every function may be called from any thread, in a task or not, and none blocks or
- * parks, but for the release functions that it may run. weft_get() and weft_lookup() are also
- * async-signal-safe; nothing else here is. (docs/borders.md has all that are.)
+ * parks, but for the release functions and hooks that it may run. weft_get() and weft_lookup() are
+ * also async-signal-safe; nothing else here is. (docs/borders.md has all that are.)
  */
 #ifndef WEFT_CONTEXT_H
 #define WEFT_CONTEXT_H
@@ -113,6 +125,10 @@ typedef struct weft_var {
         int (*format)(void *value, char *text, size_t size) WEFT__DEFAULT;
 
         uint32_t weft__key WEFT__DEFAULT; /* private: 0 until the first set */
+
+        /* Run on a thread when the value there has changed, with on_change_user (C11); or NULL. */
+        void (*on_change)(void *previous, void *next, void *user) WEFT__DEFAULT;
+        void *on_change_user WEFT__DEFAULT;
 } weft_var;
 
 /* WEFT_VAR_INIT(name, ...) - a brace initialiser for a weft_var:
@@ -132,8 +148,9 @@ typedef struct weft_var {
  *
  * From here on no look-up finds it, in no context, and weft_context_foreach() skips it; a later set
  * of the same object makes a new var. Contexts that bind it keep their values until they go, and
- * release them with the function that the var had when they were bound. Must not race with a use of
- * the var. Since 0.1. */
+ * release them with the function that the var had when they were bound. Its hook is not run any
+ * more: if the current value is to be let go of, reset it first. Must not race with a use of the
+ * var. Since 0.1. */
 WEFT_API void weft_var_fini(weft_var *var);
 
 /* The undo of one set, in the caller's storage; must not be copied. Its fields are private. */

@@ -160,6 +160,25 @@ Test(context, c8_a_set_of_a_kept_var_that_finds_no_memory_retains_and_releases_n
         cr_assert_eq(atomic_load(&new.retained), atomic_load(&new.released));
 }
 
+static void *follows_hooked;
+
+static void follow(void *previous, void *next, void *user)
+{
+        (void)user;
+        cr_assert_eq(previous, follows_hooked);
+        follows_hooked = next;
+}
+
+Test(context, c8_c11_of_a_set_that_finds_no_memory_no_hook_is_told, .timeout = 60)
+{
+        static const weft_var like = WEFT_VAR_INIT("hooked", .release = counted_release,
+                                                   .retain = counted_retain, .on_change = follow);
+        static struct counted old, new;
+
+        cr_assert_gt(set_in_every_setting(&like, &old, &new), 64);
+        cr_assert_null(follows_hooked);
+}
+
 /* The value of a set that failed is still its caller's. */
 Test(context, c8_a_set_that_finds_no_memory_does_not_take_the_value_over)
 {
