@@ -162,7 +162,8 @@ UNIT     := $(call names,unit)
 STRESS_DIRS  := $(patsubst tests/%/,%,$(sort $(dir $(wildcard tests/stress/*/*.c))))
 STRESS   := $(call names,stress) $(STRESS_DIRS:%=$(B)/%)
 EXAMPLES := $(addprefix $(B)/,$(basename $(wildcard examples/*.c examples/*.cc)))
-EXAMPLE_DIRS := $(patsubst %/,%,$(sort $(dir $(wildcard examples/*/*.c))))
+EXAMPLE_DIRS := $(filter-out examples/api, \
+                  $(patsubst %/,%,$(sort $(dir $(wildcard examples/*/*.c)))))
 
 selftest_test     := outcomes
 selftest_asan     := outcomes leak read
@@ -321,8 +322,10 @@ $(B)/examples/adapt_%: examples/adapt_%.c $(B)/libweft.a $(B)/flags
 
 .PHONY: examples example-server-test
 examples:  ## the programs of examples/, into build/examples
-	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_stress) $(DEPS_examples) $(DEPS_adapt)'
-	@+$(submake) $(EXAMPLES) $(EXAMPLE_DIRS:%=$(B)/%) $(ADAPT_EXAMPLES)
+	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_stress) $(DEPS_examples) $(DEPS_adapt) \
+	                        libblocksruntime-dev'
+	@+$(submake) $(EXAMPLES) $(EXAMPLE_DIRS:%=$(B)/%) $(ADAPT_EXAMPLES) \
+	    $(API_EXAMPLES)
 
 example-server-test:  ## examples/server against real clients
 	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_examples) $(DEPS_server_test)'
@@ -332,13 +335,15 @@ example-server-test:  ## examples/server against real clients
 $(B)/obj/tests/run/%.c.o: tests/run/%.c $(B)/flags
 	$(compile) $(COMMON) -Itests/run $< -o $@
 
+include docs/docs.mk
+
 # ---- Checks --------------------------------------------------------------------------------------
 # tests/run/suite runs programs, shows each, adds up their counts, and fails if any failed.
 
 HOUSE_CHECKS := tests/check-house tests/check-promises tests/stress/soak/faults \
                 tests/compile/run tests/install/run tests/install/consumers \
                 tests/abi/run tests/hardening/run tests/compare/run tests/perf/run \
-                tests/adapt/run
+                tests/adapt/run tests/docs/run
 
 .PHONY: check check-all check-house check-model check-model-long check-genmc check-promela
 .PHONY: check-weaken models weaken check-faults faults suite unit-programs stress fuzz fuzzers
@@ -346,16 +351,17 @@ HOUSE_CHECKS := tests/check-house tests/check-promises tests/stress/soak/faults 
 .PHONY: $(addprefix check-,$(CHECKERS) $(PORTS))
 
 check:  ## build everything, run all tests, print the counts
-	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_check) $(DEPS_abi) $(DEPS_compare) $(DEPS_adapt)'
+	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_check) $(DEPS_abi) $(DEPS_compare) $(DEPS_adapt) \
+	                        $(DEPS_docs)'
 	@+$(submake) VARIANT=test unit-programs
 	@+$(submake) check-all
 
-check-all: all $(STRESS) $(FUZZ) $(EXAMPLES) \
+check-all: all $(STRESS) $(FUZZ) $(EXAMPLES) $(API_EXAMPLES) \
     $(B)/perf/weft-compare $(B)/perf/compare-parts $(B)/perf/weft-perf
 	@MAKE='$(MAKE_COMMAND)' CC='$(CC)' CXX='$(CXX)' CLANG='$(CLANG)' LIBS='$(LIBS)' \
 	    tests/run/suite check build/log \
 	    $(addprefix build/test/selftest/,$(selftest_test)) $(UNIT:build/%=build/test/%) \
-	    $(STRESS) $(FUZZ) $(EXAMPLES) $(HOUSE_CHECKS)
+	    $(STRESS) $(FUZZ) $(EXAMPLES) $(API_EXAMPLES) $(HOUSE_CHECKS)
 
 $(addprefix check-,$(CHECKERS) $(PORTS)): check-%:  ## the tests under a checker, or for a port
 	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_stress) $(DEPS_$*)'
@@ -645,7 +651,7 @@ $(B)/obj/perf/bench/switch.c.o: COMMON += -I.
 HEADERS := $(wildcard include/weft/*.h include/weft/*.hpp)
 
 .PHONY: install uninstall
-install: all  ## PREFIX=/usr/local, LIBDIR=PREFIX/lib, DESTDIR=
+install: all man  ## PREFIX=/usr/local, LIBDIR=PREFIX/lib, DESTDIR=
 	install -d $(DESTDIR)$(PREFIX)/include/weft/adapt $(DESTDIR)$(LIBDIR)/pkgconfig
 	install -m 644 $(HEADERS) $(DESTDIR)$(PREFIX)/include/weft
 	install -m 644 $(wildcard include/weft/adapt/*) $(DESTDIR)$(PREFIX)/include/weft/adapt
@@ -658,15 +664,17 @@ install: all  ## PREFIX=/usr/local, LIBDIR=PREFIX/lib, DESTDIR=
 	    weft.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/weft.pc
 	chmod 644 $(DESTDIR)$(LIBDIR)/pkgconfig/weft.pc
 	$(install_cmake)
+	$(install_man)
 	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/weft/LICENSE
 	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || ldconfig
 
-uninstall:  ## takes away what install put there
+uninstall: man  ## takes away what install put there
 	rm -rf $(DESTDIR)$(PREFIX)/include/weft $(DESTDIR)$(PREFIX)/share/doc/weft
 	rm -rf $(DESTDIR)$(LIBDIR)/cmake/weft
 	rm -f $(DESTDIR)$(LIBDIR)/libweft.a $(DESTDIR)$(LIBDIR)/libweft.so* \
 	    $(DESTDIR)$(LIBDIR)/libweft-inherit.so \
 	    $(DESTDIR)$(LIBDIR)/pkgconfig/weft.pc
+	$(uninstall_man)
 
 include packaging/packaging.mk
 
@@ -678,6 +686,7 @@ DEPS_check    := g++ clang libblocksruntime-dev libcriterion-dev pkg-config jq l
 DEPS_abi      := abigail-tools
 DEPS_compare  := libsqlite3-dev libjansson-dev libxxhash-dev
 DEPS_examples := libsqlite3-dev libhttp-parser-dev
+DEPS_docs     := mandoc cmark-gfm
 DEPS_adapt    := g++ clang libomp-dev libglib2.0-dev libuv1-dev pkg-config
 DEPS_server_test := curl sqlite3 wrk
 DEPS_perf     := libjansson-dev
@@ -695,7 +704,7 @@ DEPS_builds   := gcc clang lld llvm
 DEPS_coverage := clang-$(COVERAGE_CLANG) libclang-rt-$(COVERAGE_CLANG)-dev llvm-$(COVERAGE_CLANG) jq
 DEPS_promela  := spin
 DEPS_aarch64  := gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
-DEPS := $(sort $(foreach d,build check abi compare examples adapt server_test perf rivals lint \
+DEPS := $(sort $(foreach d,build check abi compare examples adapt docs server_test perf rivals lint \
           $(CHECKERS) fuzz model promela faults aarch64,$(DEPS_$(d))))
 
 .PHONY: deps
