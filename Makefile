@@ -126,11 +126,11 @@ $(B)/libweft.a: $(OBJECTS)
 	@mkdir -p $(@D); $(call say,AR) rm -f $@; $(AR) rcs $@ $(OBJECTS)
 
 # nodelete: its workers run its code.
+shared_flags = $(CFLAGS) $(variant_$(VARIANT)) -shared -Wl,-soname,$(SONAME) \
+               -Wl,--version-script,weft.map -Wl,-z,defs,-z,relro,-z,now,-z,nodelete
+
 $(B)/libweft.so: $(OBJECTS) weft.map
-	$(link) $(CFLAGS) $(variant_$(VARIANT)) -shared -Wl,-soname,$(SONAME) \
-	    -Wl,--version-script,weft.map \
-	    -Wl,-z,defs,-z,relro,-z,now,-z,nodelete \
-	    $(OBJECTS) $(LIBS) -o $@
+	$(link) $(shared_flags) $(OBJECTS) $(LIBS) -o $@
 	@ln -sf $(@F) $(@D)/$(SONAME)
 
 # Preloaded, beside whichever libweft.so the program has.
@@ -340,10 +340,20 @@ include docs/docs.mk
 # ---- Checks --------------------------------------------------------------------------------------
 # tests/run/suite runs programs, shows each, adds up their counts, and fails if any failed.
 
-HOUSE_CHECKS := tests/check-house tests/check-promises tests/stress/soak/faults \
-                tests/compile/run tests/install/run tests/install/consumers \
-                tests/abi/run tests/hardening/run tests/compare/run tests/perf/run \
-                tests/adapt/run tests/docs/run
+HOUSE_CHECKS := \
+    tests/check-house \
+    tests/check-promises \
+    tests/stress/soak/faults \
+    tests/compile/run \
+    tests/install/run \
+    tests/install/consumers \
+    tests/abi/run \
+    tests/hardening/run \
+    tests/compare/run \
+    tests/perf/run \
+    tests/adapt/run \
+    tests/docs/run \
+    tests/python/run
 
 .PHONY: check check-all check-house check-model check-model-long check-genmc check-promela
 .PHONY: check-weaken models weaken check-faults faults suite unit-programs stress fuzz fuzzers
@@ -356,7 +366,7 @@ check:  ## build everything, run all tests, print the counts
 	@+$(submake) VARIANT=test unit-programs
 	@+$(submake) check-all
 
-check-all: all $(STRESS) $(FUZZ) $(EXAMPLES) $(API_EXAMPLES) \
+check-all: all python $(STRESS) $(FUZZ) $(EXAMPLES) $(API_EXAMPLES) \
     $(B)/perf/weft-compare $(B)/perf/compare-parts $(B)/perf/weft-perf
 	@MAKE='$(MAKE_COMMAND)' CC='$(CC)' CXX='$(CXX)' CLANG='$(CLANG)' LIBS='$(LIBS)' \
 	    tests/run/suite check build/log \
@@ -682,7 +692,8 @@ include packaging/packaging.mk
 
 DEPS_build    := gcc libc6-dev $(if $(filter 1,$(JEMALLOC)),libjemalloc-dev)
 DEPS_stress   := g++
-DEPS_check    := g++ clang libblocksruntime-dev libcriterion-dev pkg-config jq libxml2-utils
+DEPS_check    := g++ clang libblocksruntime-dev libcriterion-dev pkg-config jq libxml2-utils \
+                 python3
 DEPS_abi      := abigail-tools
 DEPS_compare  := libsqlite3-dev libjansson-dev libxxhash-dev
 DEPS_examples := libsqlite3-dev libhttp-parser-dev

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
-# Included by the Makefile: weft as two files, as Debian packages, and its ABI against the last one.
+# Included by the Makefile: weft as two files, as Debian packages, for Python, and its ABI against
+# the last one.
 
 .PHONY: amalgamation check-amalgamation amalgamation-programs
 
@@ -100,3 +101,20 @@ check-abi: all  ## the shared library against the ABI that packaging/abi keeps
 abi-baseline: all  ## keep the ABI as it is now, after a change that is meant
 	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_abi)'
 	tests/abi/run --baseline
+
+# ---- Python --------------------------------------------------------------------------------------
+
+P := build/python
+
+.PHONY: python
+python: $(P)/weft/libweft.so.0  ## the Python package, build/python, with a library of its own
+	@cp adapt/python/pyproject.toml adapt/python/README.md $(P)
+	@cp adapt/python/weft/*.py $(P)/weft
+
+# Without jemalloc: that cannot be added to a program that runs. All else is the same objects.
+$(P)/weft/libweft.so.0: $(OBJECTS) $(B)/obj/python/memory.o weft.map
+	$(link) $(shared_flags) $(filter-out %/context/memory.c.o,$(OBJECTS)) $(B)/obj/python/memory.o \
+	    -pthread -o $@
+
+$(B)/obj/python/memory.o: context/memory.c $(B)/flags
+	$(compile) $(filter-out -DWEFT_JEMALLOC=%,$(LIB_FLAGS)) $< -o $@
