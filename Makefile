@@ -715,8 +715,8 @@ DEPS_builds   := gcc clang lld llvm
 DEPS_coverage := clang-$(COVERAGE_CLANG) libclang-rt-$(COVERAGE_CLANG)-dev llvm-$(COVERAGE_CLANG) jq
 DEPS_promela  := spin
 DEPS_aarch64  := gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
-DEPS := $(sort $(foreach d,build check abi compare examples adapt docs server_test perf rivals lint \
-          $(CHECKERS) fuzz model promela faults aarch64,$(DEPS_$(d))))
+DEPS := $(sort $(foreach d,build check abi compare examples adapt docs server_test perf rivals \
+          lint $(CHECKERS) fuzz model promela faults aarch64,$(DEPS_$(d))))
 
 .PHONY: deps
 deps:  ## install what is missing from Debian, if root; else say what would

@@ -16,6 +16,10 @@ API weft_var app_level = WEFT_VAR_INIT("level");
 /* The pool is never shut down. */
 static weft_pool *pool;
 
+/* For structures that Python has a copy of. */
+API const size_t app_sizes[] = {sizeof(weft_var), offsetof(weft_var, weft__key),
+                                sizeof(weft_token)};
+
 API int app_begin(void)
 {
         weft_pool_options options = {.workers = 2, .stack_size = 1 << 20};

@@ -55,6 +55,15 @@ def apart(function):
     return run
 
 
+class Layout(unittest.TestCase):
+    def test_structures_are_those_of_the_headers(self):
+        from weft import _library
+
+        sizes = (ctypes.c_size_t * 3).in_dll(plain, "app_sizes")
+        ours = ctypes.sizeof(_library.Var), _library.Var.key.offset, ctypes.sizeof(_library.Undo)
+        self.assertEqual(tuple(sizes), ours)
+
+
 class AsContextvars:
     """What a ContextVar does, whichever module it is of."""
 

@@ -57,7 +57,10 @@ class Var(ctypes.Structure):
         ("fallback", ctypes.c_void_p),
         ("retain", ctypes.c_void_p),
         ("release", ctypes.c_void_p),
+        ("format", ctypes.c_void_p),
         ("key", ctypes.c_uint32),
+        ("on_change", ctypes.c_void_p),
+        ("on_change_user", ctypes.c_void_p),
     ]
 
 
