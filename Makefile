@@ -314,6 +314,8 @@ EXAMPLES       := $(filter-out $(ADAPT_EXAMPLES),$(EXAMPLES))
 
 adapt_flags_glib   := $$(pkg-config --cflags gio-2.0)
 adapt_libs_glib    := $$(pkg-config --libs gio-2.0)
+adapt_flags_glib_log := $(adapt_flags_glib)
+adapt_libs_glib_log  := $(adapt_libs_glib)
 adapt_libs_uv      := -luv
 adapt_flags_openmp := -fopenmp
 

@@ -20,7 +20,8 @@
 #define MAYBE_UNUSED __attribute__((unused))
 
 /* A plain var, and one whose values are counted. */
-static char ada[] = "ada", nobody[] = "nobody";
+MAYBE_UNUSED static char ada[] = "ada";
+static char nobody[] = "nobody";
 MAYBE_UNUSED static char grace[] = "grace";
 static weft_var user = WEFT_VAR_INIT("user", .fallback = nobody);
 

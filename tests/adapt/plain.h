@@ -31,6 +31,23 @@
 #define weft_uv_async_init(loop, async, fn) uv_async_init(loop, &(async)->handle, fn)
 #define weft_uv_async_close(async, fn)      uv_close((uv_handle_t *)&(async)->handle, fn)
 
+/* Those that follow a var follow nothing. */
+#if defined(WEFT_ADAPT_LOCALE_H)
+#undef WEFT_LOCALE_INIT
+#undef WEFT_LOCALE_OWNED_INIT
+#define WEFT_LOCALE_INIT       WEFT_VAR_INIT
+#define WEFT_LOCALE_OWNED_INIT WEFT_VAR_INIT
+#endif
+#if defined(WEFT_ADAPT_GLIB_LOG_H)
+static inline GLogWriterOutput plain_writer(GLogLevelFlags level, const GLogField *fields, gsize n,
+                                            gpointer data)
+{
+        const struct weft_glib_log *log = (const struct weft_glib_log *)data;
+        return log->next(level, fields, n, log->next_data);
+}
+#define weft_glib_log_writer plain_writer
+#endif
+
 #undef WEFT_OMP_IN
 #undef WEFT_OMP_TAKE
 #define WEFT_OMP_IN(context)   for (int in = ((void)(context), 1); in; in = 0)
