@@ -114,6 +114,9 @@ void weft__calls_left(void) __attribute__((noreturn));
 /* Where other threads may ask the one that calls for work, as long as it lives. */
 unsigned char *weft__calls_asked(void);
 
+/* What the thread that calls has at hand, for those who look at it from a copy of the process. */
+const struct weft__here *weft__here_now(void);
+
 /* Give back references that the thread keeps in reserve: before it sleeps for long. */
 void weft__context_settle(void);
 

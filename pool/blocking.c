@@ -164,7 +164,8 @@ int weft_blocking(weft_fn *fn, void *arg)
         request.frame = weft__frame_exchange((weft__frame){NULL, 0});
         r = post(&request);
         if (r == 0)
-                weft__wait(request.waiter, WEFT_FOREVER);
+                weft__wait(weft__wait_is_on(request.waiter, WEFT__ON_BLOCKING, &request),
+                           WEFT_FOREVER);
         weft__frame_exchange(request.frame);
         return r < 0 ? r : request.result;
 }

@@ -103,6 +103,7 @@ static int wait_in(weft_channel *c, struct side *side, weft__waiter *w, void *it
         struct party p = {.waiter = w, .item = item};
         side_add(side, &p);
         weft__lock_give(&c->lock);
+        weft__wait_is_on(w, side == &c->senders ? WEFT__ON_SENDING : WEFT__ON_RECEIVING, c);
         int r = weft__wait_error(weft__wait(w, deadline));
         weft__lock_take(&c->lock); /* whoever served us may still be copying under it */
         if (p.waiter)

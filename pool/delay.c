@@ -193,6 +193,7 @@ static int spawn(weft_pool *pool, weft_task **ret, int64_t when, int64_t period,
                 return r;
         }
         task->pool = pool;
+        task->submitter = weft__task_submitter(pool);
         task->context = flags & WEFT_INHERIT ? weft_context_capture() : NULL;
         task->period = period;
         if (ret)

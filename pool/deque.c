@@ -178,3 +178,14 @@ int64_t weft__deque_length(weft__deque *d)
         return atomic_load_explicit(&d->bottom, memory_order_relaxed) -
                atomic_load_explicit(&d->top, memory_order_relaxed);
 }
+
+void weft__deque_look(const weft__deque *d, void (*visit)(struct weft_task *task, void *arg),
+                      void *arg)
+{
+        /* relaxed, all: nothing else runs */
+        struct weft__ring *r = atomic_load_explicit(&d->ring, memory_order_relaxed);
+        int64_t bottom = atomic_load_explicit(&d->bottom, memory_order_relaxed); /* relaxed: same */
+        int64_t top = atomic_load_explicit(&d->top, memory_order_relaxed);       /* relaxed: same */
+        for (int64_t i = top; i < bottom && i - top <= r->mask; i++)
+                visit(slot_get(r, i), arg);
+}

@@ -44,6 +44,10 @@ struct weft_task *weft__deque_steal(weft__deque *d);
 /* How many there are, for the owner; others may be taking some. */
 int64_t weft__deque_length(weft__deque *d);
 
+/* Show visit all tasks in it, the oldest first, where nothing else runs: see snapshot.h. */
+void weft__deque_look(const weft__deque *d, void (*visit)(struct weft_task *task, void *arg),
+                      void *arg);
+
 /* Whether a steal would be worth a try. Any thread; after a full fence, what was pushed before the
  * pusher's own full fence is seen. */
 static inline bool weft__deque_has_some(weft__deque *d)

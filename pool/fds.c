@@ -280,6 +280,7 @@ static int wait_fd(int fd, short events, int64_t deadline)
         weft__lock_give(&fds.lock);
         if (r < 0)
                 return r;
+        weft__wait_is_on(x.waiter, WEFT__ON_FD, (const void *)(intptr_t)fd);
         r = weft__wait_error(weft__wait(x.waiter, deadline));
         weft__lock_take(&fds.lock);
         if (!x.gone)

@@ -93,6 +93,14 @@ weft__fiber *weft__fiber_at(char *high)
         return (weft__fiber *)(end - (lines + colour) * WEFT__CACHE_LINE);
 }
 
+/* Another one for each fiber, however often there is one in the same place. */
+static uint32_t first_id(void)
+{
+        static atomic_uint fibers;
+        /* relaxed: a number of its own is all that is asked for */
+        return 0x85ebca6b * (1 + atomic_fetch_add_explicit(&fibers, 1, memory_order_relaxed));
+}
+
 weft__fiber *weft__fiber_new(weft__stacks *stacks, void (*entry)(weft__fiber *))
 {
         weft__stack stack = weft__stacks_take(stacks);
@@ -101,6 +109,7 @@ weft__fiber *weft__fiber_new(weft__stacks *stacks, void (*entry)(weft__fiber *))
         weft__fiber *fiber = weft__fiber_at(stack.low + stacks->size);
         fiber->wait.fiber = fiber; /* the rest is zero already */
         fiber->stack = stack;
+        fiber->id = first_id();
         fiber->asan_bottom = stack.low + stacks->guard;
         fiber->asan_size = (size_t)((char *)fiber - (char *)fiber->asan_bottom);
         fiber->sp = first_frame((char *)fiber, fiber, entry);

@@ -57,6 +57,7 @@ struct weft__fiber {
         struct weft__worker *home;
         struct weft_task *task; /* the one that runs or is parked on it; NULL: it is in the loop */
         bool shielded;          /* that task is in a WEFT_SHIELD block */
+        uint32_t id;            /* of that task: another one for each that is run, see below */
         struct weft__handover *handover; /* by which that task began, see park.c; NULL: by another
                                             way, or nobody depends on it any more */
         weft__waiter wait;               /* what that task waits for */
@@ -65,12 +66,23 @@ struct weft__fiber {
         struct weft__exceptions exceptions; /* C++'s exceptions, */
         int kept_errno;                     /* errno */
         weft__stack stack;                  /* its low is NULL: the thread's own */
-        void *tsan_fiber;
+        int64_t since;     /* ns: by its worker's clock, when it began to wait, if it does */
         void *asan_bottom; /* what the sanitizer must know of a stack it switches to */
         size_t asan_size;
         void *asan_fake;
+#if defined(WEFT_TSAN)
+        void *tsan_fiber;
+#endif
+#if defined(WEFT_VALGRIND)
         unsigned valgrind_id;
+#endif
 };
+
+/* Tasks are told apart by numbers, so that one can say which other one has submitted it. A fiber
+ * steps through all numbers there are, from a place of its own: one instruction a task, and the
+ * numbers of two tasks that are alive at once differ but for one chance in four thousand million.
+ */
+enum { WEFT__ID_STEP = 0x1e3779b1 };
 
 /* A fiber on a stack of its own, which will begin in entry(fiber) when it is switched to for the
  * first time; entry must not return. NULL when there is no memory. Any thread. */

@@ -50,6 +50,7 @@ static bool publish(weft__worker *w)
         /* relaxed: nobody else has it yet */
         atomic_fetch_or_explicit(&task->state, WEFT__JOB, memory_order_relaxed);
         task->pool = w->pool;
+        task->submitter = weft__task_number(w);
         task->context = job->weft__context;
         job->weft__task = task;
         weft__calls_give_away(job);

@@ -203,7 +203,8 @@ static int group_wait(struct weft__group *group, const weft_task *self, weft__wa
 {
         int r = 0;
         if (group->live)
-                r = weft__wait_in(&group->waiters, &group->lock, w, deadline);
+                r = weft__wait_in(&group->waiters, &group->lock,
+                                  weft__wait_is_on(w, WEFT__ON_GROUP, group), deadline);
         if (!group->live) {
                 r = outcome_of(group);
                 if (group->owner)

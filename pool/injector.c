@@ -244,3 +244,36 @@ bool weft__injector_has_some(weft__injector *q)
                         return true;
         return atomic_load_explicit(&q->late.count, memory_order_relaxed) != 0; /* relaxed: same */
 }
+
+/* ---- looking ---- */
+
+static void look_at_lane(const weft__lane *lane, void (*visit)(const weft__item *item, void *arg),
+                         void *arg)
+{
+        const struct weft__block *block = lane->first;
+        unsigned at = lane->emptied;
+        /* relaxed, both: nothing else runs */
+        uint64_t n = atomic_load_explicit(&lane->put, memory_order_relaxed) -
+                     atomic_load_explicit(&lane->taken, memory_order_relaxed); /* relaxed: same */
+        for (; n && block; n--) {
+                if (at == SLOTS) {
+                        block = block->next;
+                        at = 0;
+                }
+                if (block)
+                        visit(&block->slot[at++], arg);
+        }
+}
+
+void weft__injector_look(const weft__injector *q, void (*visit)(const weft__item *item, void *arg),
+                         void *arg)
+{
+        for (unsigned i = 0; i < WEFT__LANES; i++)
+                look_at_lane(&q->lane[i], visit, arg);
+        for (weft_task *task = q->late.first; task;) {
+                const weft__item item = weft__item_of(task);
+                visit(&item, arg);
+                /* relaxed: nothing else runs */
+                task = atomic_load_explicit(&task->next, memory_order_relaxed);
+        }
+}

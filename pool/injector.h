@@ -83,6 +83,10 @@ void weft__injector_put_task(weft__injector *q, unsigned thread, weft_task *task
  * there is in the others. */
 unsigned weft__injector_take(weft__injector *q, unsigned *turn, weft__item *ret_items, unsigned n);
 
+/* Show visit all items in it, lane by lane, where nothing else runs: see snapshot.h. */
+void weft__injector_look(const weft__injector *q, void (*visit)(const weft__item *item, void *arg),
+                         void *arg);
+
 /* Whether there may be an item. Never false while there is one whose put came before a full fence
  * of the caller. */
 bool weft__injector_has_some(weft__injector *q);

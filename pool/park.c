@@ -290,6 +290,8 @@ static __attribute__((noinline)) void attend(weft__worker *w, weft__fiber *fiber
                 weft__waiter *waiter = &fiber->wait;
                 unsigned parked = WEFT__PARKED | (h->shielded ? WEFT__SHIELD : 0);
                 h->waits = true;
+                weft__wait_is_on(waiter, WEFT__ON_TASK, h->to);
+                fiber->since = w->clock;
                 count_away(w, 1);
                 weft__task_waits_on(fiber->task, fiber);
                 waiter->linked = false;
@@ -357,6 +359,7 @@ enum weft__wake weft__wait(weft__waiter *waiter, int64_t deadline)
         }
         if (timed)
                 set_timer(w, &waiter->timer, deadline);
+        w->fiber->since = w->clock;
         count_away(w, 1);
         leave_for(w, to);
         switch_to(w, to, w->fiber);

@@ -33,6 +33,7 @@
 #include "cpu.h"
 #include "futex.h"
 #include "overflow.h"
+#include "pools.h"
 #include "worker.h"
 
 enum {
@@ -134,6 +135,7 @@ static weft_pool *pool_free(weft_pool *pool)
         weft_task *task;
         weft__item item;
         unsigned lane = 0;
+        weft__pools_remove(pool);
         while (weft__injector_take(&pool->injector, &lane, &item, 1))
                 drop_item(&item);
         weft__injector_fini(&pool->injector);
@@ -228,6 +230,7 @@ static int create(weft_pool **ret, const weft_pool_options *options)
                 pool_free(pool);
                 return r;
         }
+        weft__pools_add(pool);
         *ret = pool;
         return 0;
 }
@@ -383,6 +386,7 @@ static int wait_stopped(weft_pool *pool, int64_t deadline, bool shielded)
                         weft__lock_give(&pool->ending.lock);
                         return 0;
                 }
+                weft__wait_is_on(w, WEFT__ON_SHUTDOWN, pool);
                 int r = weft__wait_error(weft__wait(w, deadline));
                 weft__lock_take(&pool->ending.lock);
                 weft__waitlist_remove(&pool->ending.waiters, w);

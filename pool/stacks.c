@@ -256,14 +256,19 @@ void weft__stacks_give(weft__stacks *stacks, weft__stack stack)
                 slab_free(stacks, slab);
 }
 
-void weft__stacks_visit(weft__stacks *stacks, void (*visit)(char *high, void *arg), void *arg)
+void weft__stacks_look(const weft__stacks *stacks, void (*visit)(char *high, void *arg), void *arg)
 {
-        weft__lock_take(&stacks->lock);
         for (int i = 0; i < 2; i++)
                 for (struct weft__slab *slab = i ? stacks->full : stacks->roomy; slab;
                      slab = slab->next)
                         for (unsigned k = 0; k < slab->stacks; k++)
                                 if (slab->used & UINT64_C(1) << k)
                                         visit(slab->low + (k + 1) * stacks->size, arg);
+}
+
+void weft__stacks_visit(weft__stacks *stacks, void (*visit)(char *high, void *arg), void *arg)
+{
+        weft__lock_take(&stacks->lock);
+        weft__stacks_look(stacks, visit, arg);
         weft__lock_give(&stacks->lock);
 }

@@ -56,6 +56,9 @@ void weft__stacks_give(weft__stacks *stacks, weft__stack stack);
 /* Call visit(high end, arg) for each stack that is in use, while none is taken or given back. */
 void weft__stacks_visit(weft__stacks *stacks, void (*visit)(char *high, void *arg), void *arg);
 
+/* The same with no lock, where nothing else runs: see snapshot.h. */
+void weft__stacks_look(const weft__stacks *stacks, void (*visit)(char *high, void *arg), void *arg);
+
 /* How many bytes a page has. */
 size_t weft__page_size(void);
 

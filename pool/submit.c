@@ -47,6 +47,11 @@ struct weft__counts *weft__counts_self(weft_pool *pool, bool *ret_shared)
         return counts_of(pool, self);
 }
 
+uint32_t weft__task_submitter(const weft_pool *pool)
+{
+        return weft__task_number(inside(pool));
+}
+
 /* ---- room in a bounded pool ---- */
 
 enum { RUN_HERE = 1 };
@@ -79,7 +84,8 @@ static __attribute__((noinline)) int room_take(weft_pool *pool, bool inside)
                 if (room || run_here)
                         pool->room.queued++;
                 else if (blocks && !closed)
-                        r = weft__wait_in(&pool->room.waiters, &pool->room.lock, w, WEFT_FOREVER);
+                        r = weft__wait_in(&pool->room.waiters, &pool->room.lock,
+                                          weft__wait_is_on(w, WEFT__ON_ROOM, pool), WEFT_FOREVER);
                 weft__lock_give(&pool->room.lock);
                 if (room || run_here)
                         return room ? 0 : RUN_HERE;
@@ -248,6 +254,7 @@ int weft__submit(weft_pool *pool, const struct weft__closure *closure, struct we
                 return r;
         }
         task->pool = pool;
+        task->submitter = weft__task_number(self);
         task->context = weft_context_capture();
         if (group && !weft__group_join(group, task, closure->ret_result)) {
                 refuse(pool, self, true);

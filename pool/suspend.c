@@ -32,6 +32,7 @@ int weft_sleep_until(int64_t deadline)
         weft__waiter own;
         /* If the context's comes first, it is that one which ends the wait. */
         bool own_time = weft__deadline_for(weft__shielded(), deadline) == deadline;
-        enum weft__wake reason = weft__wait(weft__wait_begin(&own, false), deadline);
+        weft__waiter *w = weft__wait_is_on(weft__wait_begin(&own, false), WEFT__ON_TIME, NULL);
+        enum weft__wake reason = weft__wait(w, deadline);
         return reason == WEFT__TIMEDOUT && own_time ? 0 : weft__wait_error(reason);
 }

@@ -104,6 +104,7 @@ int weft_mutex_lock(weft_mutex *mutex, int64_t deadline)
         bool got = false;
         while (!got && !change(m, HELD, WAITED_FOR) && !change(m, WAITED_FOR, WAITED_FOR))
                 got = change(m, FREE, HELD);
+        weft__wait_is_on(w, WEFT__ON_MUTEX, m);
         return found_or_wait(got, &m->lock, &m->waiters, w, deadline);
 }
 
@@ -154,6 +155,7 @@ int weft_semaphore_wait(weft_semaphore *semaphore, int64_t deadline)
         bool free_unit = s->units > 0;
         if (free_unit)
                 s->units--;
+        weft__wait_is_on(w, WEFT__ON_SEMAPHORE, s);
         return found_or_wait(free_unit, &s->lock, &s->waiters, w, deadline);
 }
 
@@ -217,5 +219,6 @@ int weft_event_wait(weft_event *event, int64_t deadline)
                 return -EINVAL;
         weft__waiter own, *w = weft__wait_begin(&own, false);
         take(&e->lock, &e->waiters);
+        weft__wait_is_on(w, WEFT__ON_EVENT, e);
         return found_or_wait(e->set, &e->lock, &e->waiters, w, deadline);
 }

@@ -315,7 +315,7 @@ static enum weft__wake wait_for(weft_task *task, int64_t deadline, bool shielded
         weft__waiter own, *w = weft__wait_begin(&own, shielded);
         if (!weft__task_attend(task, w))
                 return WEFT__DONE;
-        reason = weft__wait(w, deadline);
+        reason = weft__wait(weft__wait_is_on(w, WEFT__ON_TASK, task), deadline);
         if (reason != WEFT__DONE)
                 weft__task_unattend(task, w);
         return reason;
@@ -369,6 +369,7 @@ int weft_task_on_done(weft_task *task, weft_fn *fn, void *arg)
         }
         callback->context = weft_context_capture();
         callback->pool = task->pool;
+        callback->submitter = weft__task_submitter(task->pool);
         if (task->last_callback)
                 task->last_callback->group_next = callback;
         else

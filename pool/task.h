@@ -67,7 +67,11 @@ struct weft_task {
         weft_pool *pool;
         atomic_uint state;
         atomic_uint refs;
-        int result; /* once ENDED */
+        union {
+                uint32_t submitter; /* until then: the number of the task that has submitted it, in
+                                       the same pool; 0: none, or not known */
+                int result;         /* once ENDED */
+        };
         weft__lock lock;
 
         weft__waitlist waiters;    /* under lock */
@@ -134,6 +138,7 @@ static inline void weft__task_begin(weft_task *task, weft_pool *pool, weft_fn *f
         task->drop = NULL;
         task->context = context;
         task->pool = pool;
+        task->submitter = 0;
         atomic_init(&task->state, WEFT__RUNNING | WEFT__SMALL);
         atomic_init(&task->refs, 1);
 }

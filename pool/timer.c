@@ -110,3 +110,28 @@ void weft__timers_remove(weft__timers *heap, weft__timer *timer)
         if (heap->root == timer)
                 find_root(heap);
 }
+
+void weft__timers_look(const weft__timers *heap, void (*visit)(weft__timer *timer, void *arg),
+                       void *arg)
+{
+        for (int k = 0; k < WEFT__TIMER_TREES; k++) {
+                if (!(heap->used & UINT64_C(1) << k))
+                        continue;
+                /* Down to the children first, then on, and back up: `before` of the first child is
+                 * the parent. */
+                weft__timer *t = heap->tree[k];
+                while (t) {
+                        visit(t, arg);
+                        if (t->child) {
+                                t = t->child;
+                                continue;
+                        }
+                        while (t && !t->sibling) {
+                                while (t->before && t->before->sibling == t)
+                                        t = t->before;
+                                t = t->before;
+                        }
+                        t = t ? t->sibling : NULL;
+                }
+        }
+}

@@ -36,6 +36,10 @@ typedef struct weft__timers {
         weft__timer *tree[WEFT__TIMER_TREES]; /* tree[k] came of about 2^k timers */
 } weft__timers;
 
+/* Show visit all timers, in no order, where nothing else runs: see snapshot.h. */
+void weft__timers_look(const weft__timers *heap, void (*visit)(weft__timer *timer, void *arg),
+                       void *arg);
+
 void weft__timers_add(weft__timers *heap, weft__timer *timer);
 void weft__timers_remove(weft__timers *heap, weft__timer *timer); /* if it is set */
 

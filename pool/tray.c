@@ -21,14 +21,19 @@ void weft__tray_fill(weft__tray *t, const weft__item *items, unsigned n)
         atomic_store_explicit(&t->end, end + n, memory_order_release); /* Y1 -> take */
 }
 
+static weft__item item_at(const weft__tray *t, uint64_t at)
+{
+        /* relaxed, all: whether they are what they seem the compare-and-swap decides */
+        return (weft__item){
+            atomic_load_explicit(&t->slot[at % WEFT__TRAY].fn, memory_order_relaxed),
+            atomic_load_explicit(&t->slot[at % WEFT__TRAY].arg, memory_order_relaxed),
+            atomic_load_explicit(&t->slot[at % WEFT__TRAY].context, memory_order_relaxed)};
+}
+
 /* One try, from what next was: true if it was taken; else *next is what it is now. */
 static bool try(weft__tray *t, uint64_t *next, weft__item *ret_item)
 {
-        /* relaxed, all: whether they are what they seem the compare-and-swap decides */
-        weft__item item = {
-            atomic_load_explicit(&t->slot[*next % WEFT__TRAY].fn, memory_order_relaxed),
-            atomic_load_explicit(&t->slot[*next % WEFT__TRAY].arg, memory_order_relaxed),
-            atomic_load_explicit(&t->slot[*next % WEFT__TRAY].context, memory_order_relaxed)};
+        weft__item item = item_at(t, *next);
         if (!atomic_compare_exchange_strong_explicit(&t->next, next, *next + 1,
                                                      memory_order_release,  /* Y2, Y3 -> */
                                                      memory_order_acquire)) /* -> Y2 */
@@ -54,4 +59,16 @@ bool weft__tray_steal(weft__tray *t, weft__item *ret_item)
         uint64_t next = atomic_load_explicit(&t->next, memory_order_acquire); /* -> Y3 */
         uint64_t end = atomic_load_explicit(&t->end, memory_order_acquire);   /* -> Y1 */
         return next != end && try(t, &next, ret_item);
+}
+
+void weft__tray_look(const weft__tray *t, void (*visit)(const weft__item *item, void *arg),
+                     void *arg)
+{
+        /* relaxed, both: nothing else runs */
+        uint64_t next = atomic_load_explicit(&t->next, memory_order_relaxed);
+        uint64_t end = atomic_load_explicit(&t->end, memory_order_relaxed); /* relaxed: same */
+        for (; next != end && end - next <= WEFT__TRAY; next++) {
+                weft__item item = item_at(t, next);
+                visit(&item, arg);
+        }
 }

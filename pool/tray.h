@@ -50,6 +50,10 @@ static inline bool weft__tray_has_some(weft__tray *t)
                atomic_load_explicit(&t->end, memory_order_relaxed); /* relaxed: same */
 }
 
+/* Show visit all items in it, the oldest first, where nothing else runs: see snapshot.h. */
+void weft__tray_look(const weft__tray *t, void (*visit)(const weft__item *item, void *arg),
+                     void *arg);
+
 /* Fill an empty tray. By the owner. */
 void weft__tray_fill(weft__tray *t, const weft__item *items, unsigned n);
 

@@ -41,10 +41,29 @@ enum weft__wake {
         WEFT__SHIELD = 16, /* beside ARMED and PARKED: cancellation does not wake it */
 };
 
+/* What is waited for: for whoever looks at those who wait (see.h), and for nobody else. */
+enum weft__on {
+        WEFT__ON_NOTHING = 0,
+        WEFT__ON_TIME,
+        WEFT__ON_TASK, /* its end */
+        WEFT__ON_GROUP,
+        WEFT__ON_MUTEX,
+        WEFT__ON_SEMAPHORE,
+        WEFT__ON_EVENT,
+        WEFT__ON_SENDING, /* room in a channel */
+        WEFT__ON_RECEIVING,
+        WEFT__ON_FD, /* the number is the address */
+        WEFT__ON_BLOCKING,
+        WEFT__ON_ROOM,     /* in a bounded pool */
+        WEFT__ON_SHUTDOWN, /* of a pool */
+};
+
 typedef struct weft__waiter weft__waiter;
 struct weft__waiter {
         atomic_uint state;
         bool linked;               /* under the lock of the list */
+        unsigned char on;          /* of enum weft__on; by whoever waits, as is */
+        const void *what;          /* what is waited for */
         struct weft__fiber *fiber; /* NULL: a thread that blocks on the state */
         weft__waiter *next, *before;
         weft__timer timer;
@@ -73,6 +92,14 @@ bool weft__shield_exchange(bool shielded);
 /* In a task: make sure that the next wait of it has a stack to go on with: 0 or -ENOMEM. For waits
  * that must not fail once others count on them. */
 int weft__wait_ready(void);
+
+/* Say what the wait is for, before it. */
+static inline weft__waiter *weft__wait_is_on(weft__waiter *w, enum weft__on on, const void *what)
+{
+        w->on = (unsigned char)on;
+        w->what = what;
+        return w;
+}
 
 /* Wait until woken; the reason. */
 enum weft__wake weft__wait(weft__waiter *w, int64_t deadline);

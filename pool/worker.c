@@ -259,6 +259,7 @@ static inline int call(weft__fiber *fiber, weft_task *task, int unrun)
 {
         fiber->task = task;
         fiber->shielded = false;
+        fiber->id += WEFT__ID_STEP;
         unsigned generation = weft__fork_generation();
         int result = weft__task_run(task, unrun);
         weft__end_if_forked(generation, result);
@@ -368,6 +369,7 @@ static void fire(const weft__worker *w, weft__worker *owner)
 /* Now and then: also with one of the others, in turn, which may be busy. */
 static void look_at_timers(weft__worker *w)
 {
+        w->clock = weft_now();
         fire(w, w);
         fire(w, &w->pool->worker[w->tick / FAIR % w->pool->workers]);
 }
@@ -434,7 +436,8 @@ static void sleep_a_while(weft__worker *w)
 {
         int64_t begin = weft_now();
         weft__idle_sleep(w, weft__park_due_at(w));
-        int64_t spin = weft_now() - begin < SPIN_MOST ? 2 * w->spin : w->spin / 2;
+        w->clock = weft_now();
+        int64_t spin = w->clock - begin < SPIN_MOST ? 2 * w->spin : w->spin / 2;
         w->spin = spin < SPIN_LEAST ? SPIN_LEAST : spin > SPIN_MOST ? SPIN_MOST : spin;
 }
 
@@ -537,6 +540,8 @@ void *weft__worker_main(void *arg)
         void *handler_stack = weft__overflow_begin();
         weft__fiber_init_thread(&w->base);
         w->base.home = w;
+        w->clock = weft_now();
+        w->here = weft__here_now();
         *weft__calls_asked() = 1; /* those who were idle before could not ask */
         atomic_store_explicit(&w->asked, weft__calls_asked(), memory_order_release); /* Q2 -> ask */
         run_hook(w, pool->on_start);

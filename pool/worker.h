@@ -48,6 +48,7 @@ struct weft__worker {
         pthread_t thread;                           /* const */
         int *thread_errno;                          /* const: the thread's own, */
         struct weft__exceptions *thread_exceptions; /* and its exceptions; NULL without C++ */
+        const struct weft__here *here;              /* const: the thread's own, see weft/inline.h */
         _Atomic(unsigned char *) asked; /* where others ask it for work (weft/inline.h); NULL until
                                            the thread has begun, const then */
 
@@ -64,6 +65,7 @@ struct weft__worker {
         unsigned joins; /* that it made while it was asked to look for others */
         unsigned random;
         int64_t spin;        /* ns: for how long it searches before it sleeps */
+        int64_t clock;       /* ns: weft_now(), as of some turn of the loop not long ago */
         bool fiber_was_last; /* what the loop took last: a fiber that was ready, or a task */
         struct weft__handover *handover; /* what the loop is to take next; NULL: what it finds */
         bool owes; /* the next task is one from outside: the one before stepped aside */
@@ -125,6 +127,8 @@ struct weft_pool {
         void *hook_arg;
         char name[16];
 
+        _Atomic(weft_pool *) next_pool; /* in weft__pools (pools.h); written under its lock */
+
         atomic_bool closed;     /* submits are refused */
         atomic_bool cancelling; /* tasks end as cancelled */
         atomic_bool stop;       /* workers end */
@@ -181,6 +185,12 @@ weft_task *weft__task_self(void);
 
 /* Let another task be it; the one before. */
 weft_task *weft__task_exchange(weft_task *task);
+
+/* The number of the task that runs on this worker; 0: there is none, or no worker. */
+static inline uint32_t weft__task_number(const weft__worker *w)
+{
+        return w && w->fiber ? w->fiber->id : 0;
+}
 
 /* The fiber of a task that can be left while it waits; NULL where the thread must block: outside
  * pools, and between tasks. */
@@ -350,6 +360,9 @@ void weft__enqueue_last(weft_pool *pool, weft_task *task);
 /* A task enters the queue of a bounded pool whether there is room or not; one has left it. */
 void weft__room_exceed(weft_pool *pool);
 void weft__room_freed(weft_pool *pool);
+
+/* The number of the task that submits to the pool, if it is one of the pool's own. */
+uint32_t weft__task_submitter(const weft_pool *pool);
 
 /* The counts in which this thread counts for the pool. */
 struct weft__counts *weft__counts_self(weft_pool *pool, bool *ret_shared);

@@ -27,6 +27,7 @@
 #include <weft/baggage.h>
 #include <weft/carry.h>
 #include <weft/pool.h>
+#include <weft/see.h>
 #include <weft/fork.h>
 #include <weft/group.h>
 #include <weft/suspend.h>

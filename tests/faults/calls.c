@@ -272,6 +272,17 @@ int faults_close(faults_at *at, int fd)
         return fails ? -1 : r;
 }
 
+/* Of two descriptors, which close() is not told from others. */
+int faults_pipe2(faults_at *at, int *ret, int flags)
+{
+        return faults_fails(at, EMFILE) ? -1 : pipe2(ret, flags);
+}
+
+pid_t faults_copy_process(faults_at *at, pid_t (*copy)(void))
+{
+        return faults_fails(at, EAGAIN) ? -EAGAIN : copy();
+}
+
 ssize_t faults_getrandom(faults_at *at, void *ret, size_t size, unsigned flags)
 {
         return faults_fails(at, ENOSYS) ? -1 : getrandom(ret, size, flags);

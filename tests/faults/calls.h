@@ -23,6 +23,7 @@
 
 #include "context/memory.h"
 #include "inject.h"
+#include "pool/snapshot.h"
 
 typedef const struct faults_site faults_at;
 
@@ -59,6 +60,8 @@ int faults_epoll_wait(faults_at *at, int epoll, struct epoll_event *e, int n, in
 int faults_ppoll(faults_at *at, struct pollfd *p, nfds_t n, const struct timespec *t,
                  const sigset_t *mask);
 int faults_close(faults_at *at, int fd);
+int faults_pipe2(faults_at *at, int *ret, int flags);
+pid_t faults_copy_process(faults_at *at, pid_t (*copy)(void));
 ssize_t faults_getrandom(faults_at *at, void *ret, size_t size, unsigned flags);
 long faults_futex(faults_at *at, void *word, int op, unsigned value, const struct timespec *t,
                   unsigned mask);
@@ -99,6 +102,8 @@ long faults_futex(faults_at *at, void *word, int op, unsigned value, const struc
 #define ppoll(...)              faults_ppoll(FAULTS_SITE("ppoll"), __VA_ARGS__)
 #define getrandom(...)          faults_getrandom(FAULTS_SITE("getrandom"), __VA_ARGS__)
 #define close(fd)               faults_close(FAULTS_SITE("close"), fd)
+#define pipe2(...)              faults_pipe2(FAULTS_SITE("pipe2"), __VA_ARGS__)
+#define weft__copy_process()    faults_copy_process(FAULTS_SITE("clone"), (weft__copy_process))
 /* The only one is futex(2). */
 #define syscall(number, word, op, value, time, other, mask)                                        \
         faults_futex(FAULTS_SITE("futex"), word, op, value, time, mask)

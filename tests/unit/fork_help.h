@@ -324,6 +324,14 @@ static void calls_contexts(void)
         SEE(weft_strerror(-EOWNERDEAD) && weft_err_name(-EOWNERDEAD) && weft_version());
 }
 
+static void calls_seeing(void)
+{
+        FILE *null = fopen("/dev/null", "w");
+        SEE(null && (weft_dump(null) == 0 || IN_EMULATOR));
+        SEE(weft_dump_on_signal(SIGUSR2, fileno(null)) == 0 && weft_dump_on_signal(0, -1) == 0);
+        fclose(null);
+}
+
 static int put_header(void *arg, const char *name, const char *value)
 {
         (void)name;
@@ -613,6 +621,7 @@ static void calls_everything(bool destroys)
         alarm(SLOW_BUILD ? 100 : 20);
         calls_contexts();
         carries_contexts();
+        calls_seeing();
         calls_waits();
         calls_dead_pools();
         calls_objects();

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Seeing: what tasks there are, what each does or waits for, under which context.
+ *
+ *   weft_dump(stderr);                      the tree of tasks, now
+ *   weft_dump_on_signal(SIGQUIT, 2);        the same at each SIGQUIT
+ *
+ * What is written is for people; its form may change with any version. A task is a line, indented
+ * below the one that submitted it:
+ *
+ *   #8f1e7a5d runs on web-0 for 2.310 s: serve (./server+0x24f0), arg 0x5581f0, task 0x7f30a1c0
+ *       {request="17", user="ada"}
+ *     #1d2c3b4a waits for mutex 0x558200 on web-0 for 1.002 s: audit (./server+0x2b10), arg 0x55…
+ *     is ready to begin: mail (./server+0x2d00), arg 0x5581e0
+ *
+ * The number is the task's own from when it begins; numbers of tasks that are alive at the same
+ * time differ but for one chance in four thousand million. An offset in a file is one that
+ * addr2line(1) takes. Values are written by the format function of their var (weft_var), else as
+ * pointers.
+ *
+ * How it is done, and what it promises: docs/seeing.md. In short: tasks are read in a copy of the
+ * process (as fork() makes one), in which nothing else runs. So a dump needs nothing of the
+ * workers, and can be made while all of them are stuck; a task that does not move is shown exactly
+ * once, one that moves in the moment of the copying perhaps twice or not at all; and format
+ * functions run in the copy: what they change is lost, and one that crashes or does not return
+ * costs no more than its value, or what is left of the dump. Times are "at most": a worker reads
+ * the clock every 61st turn of its loop.
+ *
+ * Not shown: jobs (fork.h) that no other worker has taken, tasks that a submitter outside the pool
+ * runs itself (WEFT_CALLER), what waits on threads outside pools, and which task of another pool
+ * has submitted one.
+ */
+#ifndef WEFT_SEE_H
+#define WEFT_SEE_H
+
+#include <stdio.h>
+
+#include <weft/pool.h>
+
+WEFT_BEGIN_DECLS
+
+/* weft_dump - write the tree of tasks of all pools of this process to a stream.
+ *
+ * Any thread, in a task too, whose worker it blocks until all is written; not in a signal handler.
+ * 0; -EINVAL: to is NULL; with a part of it written, -ETIMEDOUT: the copy had nothing to say for
+ * five seconds, since a format function did not return, -EFAULT: the copy has crashed, -EIO: the
+ * stream has an error; with nothing written, -EAGAIN, -ENOMEM, -EMFILE, -ENFILE, -EPERM: there was
+ * no copy of the process to be had, or no pipe. Since 0.1. */
+WEFT_API int weft_dump(FILE *to);
+
+/* weft_dump_on_signal - have a dump written to fd each time that the process gets signo; with signo
+ * 0 no more.
+ *
+ * The handler only wakes a thread of the library's, which is started by this call and which writes.
+ * Signals that come while it does are one more dump after it. What was the action before is put
+ * back by a call with another signal, or 0. fd stays the caller's, and open. In the child of a fork
+ * nothing is written until it calls this itself.
+ *
+ * 0; -EINVAL: there is no such signal, or none that can be caught, or fd is negative; -EAGAIN,
+ * -ENOMEM: no thread could be started. Any thread; never blocks. Since 0.1. */
+WEFT_API int weft_dump_on_signal(int signo, int fd);
+
+WEFT_END_DECLS
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What is seen of tasks, as text.
+ */
+#ifndef WEFT_POOL_DUMP_H
+#define WEFT_POOL_DUMP_H
+
+#include "look.h"
+
+/* One task, in one or two lines. In a copy of the process. */
+void weft__dump_task(weft__out *out, const struct weft__view *view, const struct weft__seen *s,
+                     unsigned depth);
+
+/* All tasks of all pools. A weft__copy_fn. */
+void weft__dump_all(weft__out *out, void *unused);
+
+#endif

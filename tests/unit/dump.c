@@ -1,0 +1,665 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * weft_dump: what it says of tasks that run, wait in each way, are queued or have a time; who has
+ * submitted whom; their values; and that it needs nothing of workers, and harms nobody.
+ */
+#include "pool_help.h"
+
+#include <fcntl.h>
+#include <poll.h>
+
+#include "context/internal.h"
+#include "pool/snapshot.h"
+
+#define skip_copies_in_emulator()                                                                  \
+        do {                                                                                       \
+                if (IN_EMULATOR)                                                                   \
+                        cr_skip_test(                                                              \
+                            "the emulator copies no process without a signal at its end");         \
+        } while (0)
+
+static int write_text(void *value, char *text, size_t size)
+{
+        return snprintf(text, size, "%s", (const char *)value);
+}
+
+static weft_var user = WEFT_VAR_INIT("user", .format = write_text);
+static weft_var plain = WEFT_VAR_INIT("plain");
+
+/* The dump as a string, to be freed. */
+static char *dumped(void)
+{
+        char *text = NULL;
+        size_t length = 0;
+        FILE *to = open_memstream(&text, &length);
+        int r = weft_dump(to);
+        fclose(to);
+        cr_assert_eq(r, 0, "weft_dump: %s", weft_strerror(r));
+        return text;
+}
+
+/* The line on which `what` is, with a NUL at its end; NULL: there is none. A copy, to be freed. */
+static char *line_of(const char *text, const char *what)
+{
+        const char *at = strstr(text, what), *from = at;
+        if (!at)
+                return NULL;
+        while (from > text && from[-1] != '\n')
+                from--;
+        return strndup(from, (size_t)(strchrnul(at, '\n') - from));
+}
+
+/* How often the text is in it. */
+static int times(const char *text, const char *what)
+{
+        int n = 0;
+        for (const char *at = text; (at = strstr(at, what)); at += strlen(what))
+                n++;
+        return n;
+}
+
+/* The argument by which a line is told from the others. */
+static const char *by_arg(const void *arg)
+{
+        static char text[40];
+        snprintf(text, sizeof(text), "arg %p", arg);
+        return text;
+}
+
+/* ---- what tasks do ---- */
+
+static struct {
+        weft_mutex mutex;
+        weft_semaphore semaphore;
+        weft_event event, go;
+        weft_channel *full, *empty;
+        weft_group group;
+        weft_task *other;
+        int pipe[2];
+        sem_t called, call;
+} it;
+
+static int waits_for_go(void *unused)
+{
+        (void)unused;
+        return weft_event_wait(&it.go, WEFT_FOREVER);
+}
+
+static int blocks(void *unused)
+{
+        (void)unused;
+        sem_post(&it.called);
+        plug__wait(&it.call);
+        return 0;
+}
+
+static int locks(void *unused)
+{
+        (void)unused;
+        return weft_mutex_lock(&it.mutex, WEFT_FOREVER);
+}
+
+static int takes_unit(void *unused)
+{
+        (void)unused;
+        return weft_semaphore_wait(&it.semaphore, WEFT_FOREVER);
+}
+
+static int waits_for_event(void *unused)
+{
+        (void)unused;
+        return weft_event_wait(&it.event, in_ms(3600 * 1000));
+}
+
+static int sends(void *unused)
+{
+        (void)unused;
+        char item = 1;
+        return weft_channel_send(it.full, &item, WEFT_FOREVER);
+}
+
+static int receives(void *unused)
+{
+        (void)unused;
+        char item;
+        return weft_channel_receive(it.empty, &item, WEFT_FOREVER);
+}
+
+static int waits_for_fd(void *unused)
+{
+        (void)unused;
+        return weft_wait_fd(it.pipe[0], POLLIN, WEFT_FOREVER);
+}
+
+static int waits_for_group(void *unused)
+{
+        (void)unused;
+        return weft_group_wait(&it.group, WEFT_FOREVER);
+}
+
+static int awaits(void *unused)
+{
+        (void)unused;
+        return weft_await(it.other, WEFT_FOREVER);
+}
+
+static int sleeps(void *unused)
+{
+        (void)unused;
+        return weft_sleep_until(in_ms(3600 * 1000));
+}
+
+static int calls(void *unused)
+{
+        (void)unused;
+        return weft_blocking(blocks, NULL);
+}
+
+static weft_fn *const ways[] = {locks,        takes_unit,      waits_for_event, sends,  receives,
+                                waits_for_fd, waits_for_group, awaits,          sleeps, calls};
+enum { WAYS = sizeof(ways) / sizeof(*ways) };
+
+static uint64_t parked(weft_pool *pool)
+{
+        struct weft_pool_stats stats = {.size = sizeof(stats)};
+        weft_pool_stats(pool, &stats);
+        return stats.parked;
+}
+
+/* So many have waited: nothing in these tests waits twice. */
+static void until_parked(weft_pool *pool, uint64_t wanted)
+{
+        for (int64_t end = in_ms(PATIENCE_MS); parked(pool) < wanted;) {
+                cr_assert(weft_now() < end, "%d tasks do not wait", (int)wanted);
+                usleep(500);
+        }
+        usleep(20000); /* the count comes before the switch */
+}
+
+static bool waits_so(const char *dump, const char *arg, const char *how)
+{
+        char *line = line_of(dump, arg);
+        bool is = line && strstr(line, how) && strstr(line, "waits");
+        if (!is)
+                dprintf(2, "%s: %s\n", how, line ? line : "(no such line)");
+        free(line);
+        return is;
+}
+
+Test(dump, says_what_each_task_waits_for, .timeout = 60)
+{
+        skip_copies_in_emulator();
+        weft_pool *pool = begin(2);
+        char item = 0, how[64];
+        weft_task *task[WAYS];
+
+        weft_event_init(&it.go);
+        weft_event_init(&it.event);
+        weft_mutex_init(&it.mutex);
+        cr_assert_eq(weft_mutex_trylock(&it.mutex), 0);
+        weft_semaphore_init(&it.semaphore, 0);
+        cr_assert_eq(weft_channel_create(&it.full, 1, 1), 0);
+        cr_assert_eq(weft_channel_send(it.full, &item, WEFT_FOREVER), 0);
+        cr_assert_eq(weft_channel_create(&it.empty, 1, 1), 0);
+        cr_assert_eq(pipe2(it.pipe, O_CLOEXEC), 0);
+        sem_init(&it.call, 0, 0);
+        sem_init(&it.called, 0, 0);
+        cr_assert_eq(weft_group_init(&it.group, pool), 0);
+        cr_assert_eq(weft_group_spawn(&it.group, waits_for_go, V(0x9001)), 0);
+        it.other = spawn(pool, waits_for_go, V(0x9002));
+        for (int i = 0; i < WAYS; i++)
+                task[i] = spawn(pool, ways[i], V(0x9100 + i));
+        until_parked(pool, WAYS + 2);
+        plug__wait(&it.called);
+
+        char *dump = dumped();
+        snprintf(how, sizeof(how), "for mutex %p", (void *)&it.mutex);
+        cr_expect(waits_so(dump, "arg 0x9100", how));
+        snprintf(how, sizeof(how), "for semaphore %p", (void *)&it.semaphore);
+        cr_expect(waits_so(dump, "arg 0x9101", how));
+        snprintf(how, sizeof(how), "for event %p", (void *)&it.event);
+        cr_expect(waits_so(dump, "arg 0x9102", how));
+        cr_expect(waits_so(dump, "arg 0x9102", "and no longer than another 3599."));
+        snprintf(how, sizeof(how), "to send to channel %p", (void *)it.full);
+        cr_expect(waits_so(dump, "arg 0x9103", how));
+        snprintf(how, sizeof(how), "to receive from channel %p", (void *)it.empty);
+        cr_expect(waits_so(dump, "arg 0x9104", how));
+        snprintf(how, sizeof(how), "for descriptor %d", it.pipe[0]);
+        cr_expect(waits_so(dump, "arg 0x9105", how));
+        snprintf(how, sizeof(how), "for group %p", (void *)&it.group);
+        cr_expect(waits_so(dump, "arg 0x9106", how));
+        snprintf(how, sizeof(how), "for the end of task %p #", (void *)it.other);
+        cr_expect(waits_so(dump, "arg 0x9107", how));
+        cr_expect(waits_so(dump, "arg 0x9108", "for its time"));
+        cr_expect(waits_so(dump, "arg 0x9109", "for a blocking call"));
+        cr_expect(waits_so(dump, "arg 0x9001", "for event"));
+        cr_expect(strstr(dump, "\n12 tasks\n"));
+        free(dump);
+
+        weft_event_set(&it.go);
+        for (int i = 0; i < WAYS; i++)
+                weft_task_cancel(task[i]);
+        sem_post(&it.call);
+        for (int i = 0; i < WAYS; i++)
+                join(task[i]);
+        join(it.other);
+        weft_group_fini(&it.group);
+        close(it.pipe[0]);
+        close(it.pipe[1]);
+        weft_channel_destroy(it.full);
+        weft_channel_destroy(it.empty);
+        finish(pool);
+}
+
+Test(dump, says_for_how_long, .timeout = 60)
+{
+        skip_copies_in_emulator();
+        weft_pool *pool = begin(1);
+        double waited = 0;
+
+        weft_event_init(&it.go);
+        weft_task *task = spawn(pool, waits_for_go, V(0x9001));
+        until_parked(pool, 1);
+        usleep(300000);
+        char *dump = dumped(), *line = line_of(dump, "arg 0x9001");
+        cr_assert_not_null(line);
+        cr_assert_eq(
+            sscanf(strstr(line, " for 0") ? strstr(line, " for 0") : line, " for %lf s", &waited),
+            1);
+        cr_expect(waited > 0.25 && waited < (SLOW_BUILD ? 30 : 5), "%s", line);
+        free(line);
+        free(dump);
+        weft_event_set(&it.go);
+        join(task);
+        finish(pool);
+}
+
+Test(dump, shows_what_runs_and_what_is_queued_while_all_workers_are_stuck, .timeout = 60)
+{
+        skip_copies_in_emulator();
+        weft_pool *pool = begin(2);
+        struct plug plug;
+        weft_task *late;
+
+        plug_in(&plug, pool, 2);
+        for (intptr_t i = 0; i < 40; i++)
+                cr_assert_eq(weft_submit(pool, give, V(0xa000 + i)), 0);
+        weft_task *queued = spawn(pool, give, V(0xb000));
+        cr_assert_eq(weft_spawn_at(pool, &late, in_ms(3600 * 1000), 0, give, V(0xb001)), 0);
+        char *dump = dumped();
+        cr_expect_eq(times(dump, "runs on weft-0 for "), 1);
+        cr_expect_eq(times(dump, "runs on weft-1 for "), 1);
+        cr_expect_eq(times(dump, "arg 0xa0"), 40);
+        cr_expect_eq(times(dump, "is ready to begin: "), 41);
+        cr_expect(strstr(dump,
+                         "2 workers, 0 of them asleep; 2 tasks run, 0 wait, 0 are ready to go "
+                         "on, 41 to begin, 1 have a time"));
+        char *line = line_of(dump, "arg 0xb001");
+        cr_expect(line && strstr(line, "is to begin in 35"), "%s", line ? line : "");
+        free(line);
+        free(dump);
+
+        /* A task that was cancelled in its queue is none any more. */
+        cr_assert_eq(weft_task_cancel(queued), 0);
+        cr_assert_eq(weft_task_cancel(late), 0);
+        dump = dumped();
+        cr_expect(!strstr(dump, "arg 0xb00"));
+        free(dump);
+        plug_out(&plug);
+        weft_task_unref(queued);
+        weft_task_unref(late);
+        finish(pool);
+}
+
+/* ---- who has submitted whom ---- */
+
+static int spins(void *arg)
+{
+        sem_post(arg);
+        plug__wait(&it.call);
+        return 0;
+}
+
+static int spawns_and_waits(void *arg)
+{
+        for (intptr_t i = 0; i < 2; i++)
+                CHECK(weft_submit(NULL, waits_for_go, V(0xc001 + i)) == 0);
+        CHECK(weft_submit(NULL, arg ? spawns_and_waits : waits_for_go, NULL) == 0);
+        return weft_event_wait(&it.go, WEFT_FOREVER);
+}
+
+static size_t indent_of(const char *dump, const char *what)
+{
+        char *line = line_of(dump, what);
+        cr_assert_not_null(line, "%s", what);
+        size_t n = strspn(line, " ");
+        free(line);
+        return n;
+}
+
+Test(dump, tasks_stand_below_the_one_that_submitted_them, .timeout = 60)
+{
+        skip_copies_in_emulator();
+        weft_pool *pool = begin(1);
+
+        weft_event_init(&it.go);
+        cr_assert_eq(weft_submit(pool, waits_for_go, V(0xc000)), 0);
+        cr_assert_eq(weft_submit(pool, spawns_and_waits, V(0xd000)), 0);
+        until_parked(pool, 7);
+        char *dump = dumped();
+        size_t top = indent_of(dump, "arg 0xd000");
+        cr_expect_eq(indent_of(dump, "arg 0xc000"), top);
+        const char *below = strstr(dump, "arg 0xd000");
+        cr_expect_eq(indent_of(below, "arg 0xc001"), top + 2);
+        cr_expect_eq(times(below, "arg 0xc001"), 2);
+        cr_expect_eq(indent_of(below, "arg (nil)"), top + 2);
+        /* Of each of the two that have submitted some, the others are below. */
+        const char *second = strstr(below, "arg (nil)");
+        cr_expect_eq(indent_of(second + 1, "arg 0xc001"), top + 4);
+        cr_expect_eq(indent_of(second + 1, "arg 0xc002"), top + 4);
+        free(dump);
+        weft_event_set(&it.go);
+        finish(pool);
+}
+
+static int submits_and_ends(void *arg)
+{
+        return weft_submit(NULL, waits_for_go, arg);
+}
+
+Test(dump, one_whose_submitter_has_ended_says_so, .timeout = 60)
+{
+        skip_copies_in_emulator();
+        weft_pool *pool = begin(1);
+
+        weft_event_init(&it.go);
+        cr_assert_eq(weft_submit(pool, submits_and_ends, V(0xc000)), 0);
+        until_parked(pool, 1);
+        char *dump = dumped(), *line = line_of(dump, "arg 0xc000");
+        cr_expect(line && strstr(line, "submitted by #") && strstr(line, ", which has ended"));
+        free(line);
+        free(dump);
+        weft_event_set(&it.go);
+        finish(pool);
+}
+
+/* One that awaits its newest child has it begun in the same step, and is in no list. */
+static int awaits_newest(void *started)
+{
+        weft_task *child = spawn(NULL, spins, started);
+        return join(child);
+}
+
+Test(dump, one_that_has_handed_its_worker_to_its_child_awaits_it, .timeout = 60)
+{
+        skip_copies_in_emulator();
+        skip_when_forced(migrate);
+        weft_pool *pool = begin(1);
+        sem_t started;
+
+        sem_init(&started, 0, 0);
+        sem_init(&it.call, 0, 0);
+        weft_task *parent = spawn(pool, awaits_newest, &started);
+        plug__wait(&started);
+        char *dump = dumped(), *line = line_of(dump, "waits for the end of task");
+        cr_expect(line && strstr(line, by_arg(&started)));
+        cr_expect_eq(times(dump, "runs on weft-0"), 1);
+        free(line);
+        free(dump);
+        sem_post(&it.call);
+        join(parent);
+        finish(pool);
+}
+
+/* ---- values ---- */
+
+static int crashes(void *value, char *text, size_t size)
+{
+        (void)text;
+        (void)size;
+        abort();
+        return N(value);
+}
+
+static int hangs(void *value, char *text, size_t size)
+{
+        (void)text;
+        (void)size;
+        (void)value;
+        while (pause() < 0)
+                ;
+        return 0;
+}
+
+static weft_var faulty = WEFT_VAR_INIT("faulty", .format = crashes);
+static weft_var endless = WEFT_VAR_INIT("endless", .format = hangs);
+
+Test(dump, values_are_written_by_their_var, .timeout = 60)
+{
+        skip_copies_in_emulator();
+        weft_pool *pool = begin(1);
+        struct plug plug;
+
+        WEFT_WITH (&user, "ada \"l\"\n") {
+                WEFT_WITH (&plain, V(0x11)) {
+                        plug_in(&plug, pool, 1); /* that of the one that runs */
+                        cr_assert_eq(weft_submit(pool, give, V(0xa000)), 0);
+                }
+        }
+        char *dump = dumped();
+        cr_expect_eq(times(dump, "{user=\"ada \\\"l\\\"\\x0a\", plain=0x11}"), 2, "%s", dump);
+        free(dump);
+        plug_out(&plug);
+        finish(pool);
+}
+
+Test(dump, a_format_function_that_crashes_costs_its_value_and_no_more, .timeout = 60)
+{
+        skip_copies_in_emulator();
+        weft_pool *pool = begin(1);
+        struct plug plug;
+
+        weft_set(&faulty, V(1), NULL);
+        weft_set(&user, "ada", NULL);
+        plug_in(&plug, pool, 1);
+        char *dump = dumped();
+        cr_expect(strstr(dump, "faulty=(cannot be read)"), "%s", dump);
+        cr_expect(strstr(dump, "user=\"ada\""));
+        free(dump);
+        plug_out(&plug);
+        finish(pool);
+}
+
+Test(dump, a_format_function_that_does_not_return_ends_the_dump, .timeout = 60)
+{
+        skip_copies_in_emulator();
+        weft_pool *pool = begin(1);
+        struct plug plug;
+        FILE *to = tmpfile();
+
+        weft__copy_patience_ms = 200;
+        plug_in(&plug, pool, 1);
+        cr_assert_eq(weft_set(&endless, V(1), NULL), 0);
+        cr_assert_eq(weft_submit(pool, nothing, NULL), 0);
+        cr_expect_eq(weft_dump(to), -ETIMEDOUT);
+        fclose(to);
+        plug_out(&plug);
+        finish(pool);
+}
+
+/* ---- it harms nobody ---- */
+
+static int busy(void *arg)
+{
+        atomic_int *left = arg;
+        weft_set(&user, "busy", NULL);
+        weft_yield();
+        if (atomic_fetch_sub(left, 1) > 0) {
+                weft_submit(NULL, busy, arg);
+                weft_task *t;
+                if (weft_spawn(NULL, &t, nothing, NULL) == 0)
+                        join(t);
+        }
+        return 0;
+}
+
+Test(dump, a_pool_that_works_goes_on_working, .timeout = 120)
+{
+        skip_copies_in_emulator();
+        enum { DUMPS = SLOW_BUILD ? 5 : 40 };
+        weft_pool *pool = begin(3);
+        atomic_int left = INT32_MAX / 2;
+
+        for (int i = 0; i < 50; i++)
+                cr_assert_eq(weft_submit(pool, busy, &left), 0);
+        for (int i = 0; i < DUMPS; i++)
+                free(dumped());
+        atomic_store(&left, 0);
+        finish(pool);
+}
+
+static atomic_int children;
+
+static void on_child(int signo)
+{
+        (void)signo;
+        atomic_fetch_add(&children, 1);
+}
+
+Test(dump, who_waits_for_children_sees_none, .timeout = 60)
+{
+        skip_copies_in_emulator();
+        weft_pool *pool = begin(1);
+
+        signal(SIGCHLD, on_child);
+        free(dumped());
+        cr_expect_eq(waitpid(-1, NULL, WNOHANG), -1);
+        cr_expect_eq(errno, ECHILD);
+        cr_expect_eq(atomic_load(&children), 0);
+        finish(pool);
+}
+
+static int dumps(void *unused)
+{
+        (void)unused;
+        char *dump = dumped();
+        int n = times(dump, "runs on weft-0");
+        free(dump);
+        return n;
+}
+
+Test(dump, a_task_may_dump_and_sees_itself, .timeout = 60)
+{
+        skip_copies_in_emulator();
+        weft_pool *pool = begin(1);
+        cr_expect_eq(join(spawn(pool, dumps, NULL)), 1);
+        finish(pool);
+}
+
+static int dump_of_child(void *pool)
+{
+        (void)pool;
+        char *dump = dumped();
+        CHILD_CHECK(strstr(dump, "\n0 tasks\n"));
+        CHILD_CHECK(!strstr(dump, "pool weft"));
+        free(dump);
+        return 0;
+}
+
+Test(dump, the_child_of_a_fork_has_no_tasks, .timeout = 60)
+{
+        skip_copies_in_emulator();
+        weft_pool *pool = begin(1);
+        struct plug plug;
+        plug_in(&plug, pool, 1);
+        cr_expect_eq(in_child(dump_of_child, pool), 0);
+        plug_out(&plug);
+        finish(pool);
+}
+
+Test(dump, wrong_arguments_and_streams_are_refused, .timeout = 60)
+{
+        skip_copies_in_emulator();
+        cr_expect_eq(weft_dump(NULL), -EINVAL);
+        FILE *full = fopen("/dev/full", "w");
+        cr_assert_not_null(full);
+        cr_expect_eq(weft_dump(full), -EIO);
+        fclose(full);
+}
+
+/* ---- at a signal ---- */
+
+/* What has come through the pipe once `what` has. */
+static bool comes(int fd, const char *what)
+{
+        char text[1 << 16];
+        size_t n = 0;
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        while (poll(&p, 1, PATIENCE_MS) > 0) {
+                ssize_t more = read(fd, text + n, sizeof(text) - 1 - n);
+                if (more <= 0)
+                        break;
+                n += (size_t)more;
+                text[n] = '\0';
+                if (strstr(text, what))
+                        return true;
+        }
+        return false;
+}
+
+Test(dump, comes_at_a_signal_until_that_is_taken_back, .timeout = 120)
+{
+        skip_copies_in_emulator();
+        weft_pool *pool = begin(1);
+        struct plug plug;
+        int ends[2];
+
+        signal(SIGUSR1, on_child);
+        cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
+        plug_in(&plug, pool, 1);
+        cr_assert_eq(weft_dump_on_signal(SIGUSR1, ends[1]), 0);
+        for (int i = 0; i < 2; i++) {
+                raise(SIGUSR1);
+                cr_expect(comes(ends[0], "\n1 tasks\n"));
+        }
+        cr_assert_eq(weft_dump_on_signal(SIGUSR2, ends[1]), 0);
+        raise(SIGUSR1);
+        cr_expect_eq(atomic_load(&children), 1, "the action that there was is back");
+        raise(SIGUSR2);
+        cr_expect(comes(ends[0], "\n1 tasks\n"));
+        cr_assert_eq(weft_dump_on_signal(0, -1), 0);
+        plug_out(&plug);
+        finish(pool);
+}
+
+static int signal_in_child(void *ends)
+{
+        const int *fd = ends;
+        raise(SIGUSR1); /* nobody writes, and nothing happens */
+        CHILD_CHECK(weft_dump_on_signal(SIGUSR1, fd[1]) == 0);
+        raise(SIGUSR1);
+        CHILD_CHECK(comes(fd[0], "\n0 tasks\n"));
+        return 0;
+}
+
+Test(dump, at_a_signal_in_the_child_of_a_fork_once_it_asks, .timeout = 120)
+{
+        skip_copies_in_emulator();
+#if defined(WEFT_TSAN)
+        cr_skip_test("ThreadSanitizer keeps back the signals of a child of several threads");
+#endif
+        int ends[2];
+        weft_pool *pool = begin(1);
+        cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
+        cr_assert_eq(weft_dump_on_signal(SIGUSR1, ends[1]), 0);
+        cr_expect_eq(in_child(signal_in_child, ends), 0);
+        finish(pool);
+}
+
+Test(dump, wrong_signals_are_refused, .timeout = 60)
+{
+        cr_expect_eq(weft_dump_on_signal(SIGKILL, 2), -EINVAL);
+        cr_expect_eq(weft_dump_on_signal(-1, 2), -EINVAL);
+        cr_expect_eq(weft_dump_on_signal(9999, 2), -EINVAL);
+        cr_expect_eq(weft_dump_on_signal(SIGUSR1, -1), -EINVAL);
+}
