@@ -489,6 +489,7 @@ int weft__park_yield(weft__fiber *from)
         to = loop_or_ready(w);
         if (!to)
                 return -ENOMEM;
+        w->fiber_was_last = true; /* so a task that is queued begins before this one goes on */
         step_aside(w, to);
         return called_off(from);
 }

@@ -62,6 +62,35 @@ Test(suspend, two_tasks_that_yield_alternate_on_one_worker, .timeout = 30)
         cr_assert_eq(repeats, 0);
 }
 
+struct begun {
+        atomic_int *count;
+        int seen;
+};
+
+/* Its first wait is the yield: it has not had a turn for having waited. */
+static int spawn_and_yield(void *arg)
+{
+        struct begun *b = arg;
+        CHECK(weft_submit(NULL, count_up, b->count) == 0);
+        CHECK(weft_yield() == 0);
+        b->seen = atomic_load(b->count);
+        return 0;
+}
+
+Test(suspend, yield_lets_a_task_of_its_own_begin, .timeout = 30)
+{
+        weft_pool *pool = begin(1);
+        atomic_int count = 0;
+        struct begun b = {&count, 0};
+        weft_task *t;
+
+        cr_assert_eq(weft_spawn(pool, &t, spawn_and_yield, &b), 0);
+        cr_assert_eq(weft_await(t, in_ms(20000)), 0);
+        weft_task_unref(t);
+        cr_assert_eq(b.seen, 1);
+        finish(pool);
+}
+
 static int yield_until(void *arg)
 {
         while (atomic_load((atomic_int *)arg) == 0)
