@@ -61,7 +61,7 @@ CALLS_faults     := -include tests/faults/calls.h
 # What tests cover: unit tests in the first, stress tests on the library as shipped in the other.
 variant_coverage := -fprofile-instr-generate -fcoverage-mapping -fcoverage-mcdc \
                     -fprofile-update=atomic -include tests/coverage/leave.h \
-                    -DSLOW_BUILD=1 -DSTRESS_SLOW=1
+                    -DSLOW_BUILD=1 -DSTRESS_SLOW=1 -DFOR_COVERAGE=1
 variant_coverage-stress := $(variant_coverage)
 # Run by tests/run/matrix with what the environment asks of a test build: context/knobs.h.
 variant_matrix   := -DSLOW_BUILD=1 -DSTRESS_SLOW=1

@@ -491,20 +491,19 @@ static __attribute__((noinline)) bool frame_emptied(void)
 static __attribute__((noinline)) void leave_slowly(weft__frame earlier)
 {
         enum { ROUNDS = 8 };
-        struct weft__thread *t = &weft__thread;
-        bool releases = t->here.context && t->here.context->cells;
-        frame_leave(t, earlier);
-        if (!releases || earlier.context)
+        frame_leave(&weft__thread, earlier);
+        if (earlier.context)
                 return;
         for (int i = 0; i < ROUNDS && !frame_emptied(); i++)
                 ;
 }
 
+/* The bank has no cells that the current context has not. */
 __attribute__((noinline)) void weft__frame_leave(weft__frame earlier)
 {
         struct weft__thread *t = &weft__thread;
         weft_context *c = t->here.context;
-        bool slowly = bank_is_due(t) || !(t->here.calls & WEFT__LINK_KNOWN) || weft__hooks_any();
+        bool slowly = !(t->here.calls & WEFT__LINK_KNOWN) || weft__hooks_any();
         if (unlikely(slowly || (c && c->cells))) {
                 leave_slowly(earlier);
                 return;

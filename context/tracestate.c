@@ -161,9 +161,9 @@ int weft__tracestate_with(const char *state, const char *key, const char *value,
         char text[KEY_MAX + 1 + VALUE_MAX + 1];
         struct member m = {.text = text, .key = strlen(key)};
         size_t length = value ? strlen(value) : 0;
-        if (!is_key(key, m.key) || (value && !is_value(value, length)) ||
-            !read_list(state, strlen(state), &list))
+        if (!is_key(key, m.key) || (value && !is_value(value, length)))
                 return -EBADMSG;
+        read_list(state, strlen(state), &list); /* all of it, as it is valid */
         memcpy(text, key, m.key);
         for (size_t i = 0; i < list.n;)
                 if (same_key(&list.member[i], &m))

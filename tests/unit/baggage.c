@@ -175,6 +175,9 @@ Test(baggage, A3_all_characters_of_tokens_and_values)
         cr_assert_eq(weft_baggage_parse("a=1\0,b=2", 8, &b), 0);
         cr_assert_eq(members(b), 1, "a NUL is none of them");
         weft_baggage_unref(b);
+        cr_assert_eq(weft_baggage_parse("a\0c=1,b=2", 9, &b), 0);
+        cr_assert_eq(members(b), 1, "nor of those of a key");
+        weft_baggage_unref(b);
 }
 
 /* ---- limits ---- */
@@ -297,6 +300,7 @@ Test(baggage, what_could_not_be_read_again_is_not_set)
         cr_assert_eq(weft_baggage_with(NULL, "a b", "1", NULL, &b), -EBADMSG);
         cr_assert_eq(weft_baggage_with(NULL, "", "1", NULL, &b), -EBADMSG);
         cr_assert_eq(weft_baggage_with(NULL, "a", "\xff", NULL, &b), -EBADMSG);
+        cr_assert_eq(weft_baggage_with(NULL, "a", "1\xff 2", NULL, &b), -EBADMSG);
         cr_assert_eq(weft_baggage_with(NULL, "a", "1", "p q", &b), -EBADMSG);
         cr_assert_eq(weft_baggage_with(NULL, "a", "1", "p;", &b), -EBADMSG);
         cr_assert_eq(weft_baggage_with(NULL, "a", "1", "p,b=2", &b), -EBADMSG);

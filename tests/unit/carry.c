@@ -9,6 +9,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <weft/baggage.h>
 #include <weft/carry.h>
@@ -422,6 +423,14 @@ Test(carry, A1_Y4_the_limit_of_bytes_is_that_of_all_headers)
         header(&m, "given", long_one);
         header(&m, "given", "");
         cr_assert_str_eq(value_in(carried_on(&m), "given"), long_one);
+
+        /* What is cut off begins at its comma: the one before is whole, but for the space. */
+        sprintf(long_one, "a=%08188d \t,b=1", 0);
+        header(&m, "given", long_one);
+        sprintf(long_one, "a=%08188d", 0);
+        cr_assert_str_eq(value_in(carried_on(&m), "given"), long_one);
+        header(&m, "given", "");
+        cr_assert_str_eq(value_in(carried_on(&m), "given"), "", "an element that is empty");
 }
 
 Test(carry, Y4_what_is_no_list_has_8192_bytes_and_no_more)
@@ -493,7 +502,25 @@ Test(carry, a_name_is_registered_once_and_is_one)
         c.flags = 0;
         cr_assert_eq(weft_codec_register(&c), 0);
         cr_assert_eq(weft_codec_register(NULL), -EINVAL);
-        cr_assert_eq(weft_codec_register(&(weft_codec){.name = "a"}), -EINVAL);
+}
+
+Test(carry, a_codec_lacks_nothing)
+{
+        static weft_codec whole = {
+            .var = &user, .name = "whole", .encode = text_encode, .decode = text_decode};
+        weft_codec c = whole;
+        c.var = NULL;
+        cr_assert_eq(weft_codec_register(&c), -EINVAL);
+        c = whole;
+        c.name = NULL;
+        cr_assert_eq(weft_codec_register(&c), -EINVAL);
+        c = whole;
+        c.encode = NULL;
+        cr_assert_eq(weft_codec_register(&c), -EINVAL);
+        c = whole;
+        c.decode = NULL;
+        cr_assert_eq(weft_codec_register(&c), -EINVAL);
+        cr_assert_eq(weft_codec_register(&whole), 0);
 }
 
 enum { CODECS = 200 };
@@ -529,6 +556,84 @@ Test(carry, codecs_may_be_registered_on_many_threads_at_once)
         weft_context *c;
         cr_assert_eq(weft_context_extract(NULL, find, &m, &c), 2);
         cr_assert_str_eq(text_in(c, &user), "2", "of one var the one that was registered last");
+        weft_context_unref(c);
+        clear(&m);
+}
+
+/* The name of the last codec lies on a page that cannot be read: whoever registers another looks at
+ * it when it has seen that none comes after it, and is held up until somebody was faster. */
+static char *page_of_last;
+static long page_size;
+static weft_codec faster, slower;
+static int faster_registered = 1;
+
+static void is_held_up(int signal)
+{
+        (void)signal;
+        mprotect(page_of_last, (size_t)page_size, PROT_READ);
+        faster_registered = weft_codec_register(&faster);
+}
+
+Test(carry, a_codec_that_another_thread_registers_in_between_is_not_lost)
+{
+        static weft_codec last;
+        struct message m = {0};
+        page_size = sysconf(_SC_PAGESIZE);
+        page_of_last = mmap(NULL, (size_t)page_size, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        cr_assert_neq(page_of_last, MAP_FAILED);
+        strcpy(page_of_last, "last");
+        last = faster = slower = user_codec;
+        last.weft__next = faster.weft__next = slower.weft__next = NULL;
+        last.name = page_of_last;
+        faster.name = "faster";
+        slower.name = "slower";
+        cr_assert_eq(weft_codec_register(&last), 0);
+
+        signal(SIGSEGV, is_held_up);
+        cr_assert_eq(mprotect(page_of_last, (size_t)page_size, PROT_NONE), 0);
+        cr_assert_eq(weft_codec_register(&slower), 0);
+        signal(SIGSEGV, SIG_DFL);
+        cr_assert_eq(faster_registered, 0);
+        bind_text(&user, "ada");
+        weft_context *c = weft_context_capture();
+        cr_assert_eq(weft_context_inject(c, put, &m), 4);
+        cr_assert_str_eq(value_in(&m, "last"), "ada");
+        cr_assert_str_eq(value_in(&m, "faster"), "ada");
+        cr_assert_str_eq(value_in(&m, "slower"), "ada");
+        weft_context_unref(c);
+        clear(&m);
+}
+
+static int sum_encode(const void *value, char *ret_text, size_t size)
+{
+        return snprintf(ret_text, size, "%d", (int)(intptr_t)value);
+}
+
+static int sum_decode(const char *text, size_t length, void *so_far, void **ret_value)
+{
+        (void)length;
+        *ret_value = V((int)(intptr_t)so_far + atoi(text));
+        return 0;
+}
+
+Test(carry, several_codecs_of_a_var_that_owns_nothing_read_one_after_the_other)
+{
+        static weft_var sum = WEFT_VAR_INIT("sum");
+        static weft_codec tens = {
+            .var = &sum, .name = "tens", .encode = sum_encode, .decode = sum_decode};
+        static weft_codec ones = {
+            .var = &sum, .name = "ones", .encode = sum_encode, .decode = sum_decode};
+        struct message m = {0};
+        weft_context *c;
+        void *value;
+        cr_assert_eq(weft_codec_register(&tens), 0);
+        cr_assert_eq(weft_codec_register(&ones), 0);
+        header(&m, "ones", "2");
+        header(&m, "tens", "40");
+        cr_assert_eq(weft_context_extract(NULL, find, &m, &c), 2);
+        cr_assert_eq(weft_context_lookup(c, &sum, &value), 0);
+        cr_assert_eq(value, V(42));
         weft_context_unref(c);
         clear(&m);
 }
@@ -731,6 +836,31 @@ Test(carry, Y6_65536_bytes_and_no_more)
         cr_assert_gt(n, 9 * 7000);
         cr_assert_eq(from((size_t)n), 9);
         weft_context_unref(c);
+}
+
+Test(carry, Y6_65537_bytes_are_refused_even_if_each_field_is_right)
+{
+        size_t n = 8;
+        size_t rest = WEFT_CARRY_BYTES_MAX - n;
+        for (size_t value; rest > 0; rest -= 3 + 1 + value) {
+                value = rest > 8192 + 8 ? 8192 : rest - 4;
+                bytes[n] = 1;
+                bytes[n + 1] = (unsigned char)value;
+                bytes[n + 2] = (unsigned char)(value >> 8);
+                memset(bytes + n + 3, 'x', 1 + value);
+                n += 3 + 1 + value;
+        }
+        cr_assert_eq(n, WEFT_CARRY_BYTES_MAX);
+        memcpy(bytes, "wft\1\xf8\xff\0\0", 8);
+        cr_assert_eq(from(n), 0);
+        /* The last one longer by a byte, and the head right again. */
+        size_t last = 8 + 7 * (3 + 1 + 8192);
+        size_t value = n - last - 4 + 1;
+        bytes[last + 1] = (unsigned char)value;
+        bytes[last + 2] = (unsigned char)(value >> 8);
+        bytes[n] = 'x';
+        bytes[4]++;
+        cr_assert_eq(from(n + 1), -EBADMSG);
 }
 
 /* ---- arguments and memory ---- */

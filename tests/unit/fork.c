@@ -92,6 +92,37 @@ Test(fork, c1_a_job_starts_from_the_context_of_its_fork, .timeout = 60)
         cr_assert_eq(wrong, 0);
 }
 
+static int gets(void *arg)
+{
+        (void)arg;
+        return weft_get(&var) != NULL;
+}
+
+/* Not what a program should do; but no job sees another context than its fork's for it. */
+static int forks_for_its_caller(void *job)
+{
+        weft_set(&var, job, NULL);
+        weft_fork(job, gets, NULL);
+        return 0;
+}
+
+static int joins_what_that_forked(void *arg)
+{
+        weft_job job;
+        (void)arg;
+        weft_context_run(NULL, forks_for_its_caller, &job, NULL);
+        cr_assert_null(weft_get(&var));
+        return weft_join(&job) != 1 || weft_get(&var);
+}
+
+Test(fork, c1_a_job_that_is_joined_outside_its_frame_keeps_its_context, .timeout = 60)
+{
+        cr_assert_eq(joins_what_that_forked(NULL), 0);
+        weft_pool *pool = begin(1);
+        cr_assert_eq(join(spawn(pool, joins_what_that_forked, NULL)), 0);
+        weft_pool_destroy(pool);
+}
+
 /* ---- frames: a job that runs in its join has one of its own, as any other ---- */
 
 struct within {

@@ -57,6 +57,11 @@
 #define SLOW_BUILD 0
 #endif
 
+/* Whether `make coverage` wants to know what runs: then what is slow for another reason is not. */
+#ifndef FOR_COVERAGE
+#define FOR_COVERAGE 0
+#endif
+
 /* Whether qemu-user runs this, as in `make check-aarch64`. Version 7.2 aborts on a thread that is
  * made after a fork of several threads, and says yes to a guard made by madvise but makes none. */
 #ifndef IN_EMULATOR

@@ -395,6 +395,8 @@ Test(trace, O5_what_is_set_goes_to_the_front)
         cr_assert_str_eq(with("b=2", "A", "1"), "EBADMSG");
         cr_assert_str_eq(with("b=2", "a", "1=1"), "EBADMSG");
         cr_assert_str_eq(with("b=2", "a", ""), "EBADMSG");
+        cr_assert_str_eq(with("b=2", "a", "1,c"), "EBADMSG", "two members are not one value");
+        cr_assert_str_eq(with("b=2", "a", "1 "), "EBADMSG", "who reads it would not see the space");
         cr_assert_str_eq(with("b=2", "", "1"), "EBADMSG");
 }
 
