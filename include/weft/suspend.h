@@ -16,9 +16,9 @@ WEFT_API int64_t weft_now(void);
 
 /* weft_yield - let other tasks run first: this one goes to the end of its worker's line, behind all
  * that are ready to go on; and if there are tasks that have not begun, one of them begins before it
- * goes on. On a thread outside pools: sched_yield(). 0; -ECANCELED: the task has been cancelled; -ETIMEDOUT: the
- * deadline of the context has passed; others had their turn all the same. -ENOMEM: as weft_await().
- * Since 0.1. */
+ * goes on. On a thread outside pools: sched_yield(). 0; -ECANCELED: the task has been cancelled;
+ * -ETIMEDOUT: the deadline of the context has passed; others had their turn all the same. -ENOMEM:
+ * as weft_await(). Since 0.1. */
 WEFT_API int weft_yield(void);
 
 /* weft_sleep_until - wait for a time. 0: it has come; -ETIMEDOUT: the deadline of the context,
