@@ -772,7 +772,7 @@ Test(deadline, task_that_is_late_is_not_run_and_its_destructor_is, .timeout = 60
                 cr_assert_eq(weft_pool_shutdown(pool, WEFT_DRAIN, WEFT_FOREVER), 0);
                 struct weft_pool_stats s = stats_of(pool);
                 cr_assert_eq(s.cancelled, 2);
-                cr_assert_eq(s.run, 1 + o.workers);
+                cr_assert_eq(s.run, 1 + plug.workers);
                 cr_assert_eq(s.queued, 0);
                 finish(pool);
         }

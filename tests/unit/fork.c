@@ -475,6 +475,7 @@ Test(fork, coarse_jobs_are_not_stranded_while_workers_are_idle, .timeout = 60)
 {
         if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
                 cr_skip_test("needs two processors");
+        skip_with_fewer_workers(2);
         weft_pool *pool = begin(3);
         bool both = false;
         /* The machine may be busy: each time it gets longer for it. */

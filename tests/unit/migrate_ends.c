@@ -57,6 +57,7 @@ static int holds(void *unused)
 
 Test(migrate_ends, a_release_function_that_goes_on_elsewhere_leaves_others_alone, .timeout = 60)
 {
+        skip_with_fewer_workers(2);
         weft_pool *pool = migrating_pool(2);
         sem_init(&mover.parks, 0, 0);
         sem_init(&mover.decided, 0, 0);

@@ -57,6 +57,18 @@
 #define SLOW_BUILD 0
 #endif
 
+/* For one that has nothing to show with fewer, or with another number. */
+#define skip_with_fewer_workers(n)                                                                 \
+        do {                                                                                       \
+                if (WEFT__KNOB(workers) && WEFT__KNOB(workers) < (n))                              \
+                        cr_skip_test("it wants %d workers", n);                                    \
+        } while (0)
+#define skip_unless_workers(n)                                                                     \
+        do {                                                                                       \
+                if (WEFT__KNOB(workers) && WEFT__KNOB(workers) != (n))                             \
+                        cr_skip_test("it counts on %d workers", n);                                \
+        } while (0)
+
 /* Whether `make coverage` wants to know what runs: then what is slow for another reason is not. */
 #ifndef FOR_COVERAGE
 #define FOR_COVERAGE 0
@@ -186,15 +198,17 @@ static inline int plug__task(void *arg)
         return 0;
 }
 
+/* One after the other, as a bounded pool takes them. Where the matrix says how many workers there
+ * are: as many, whoever the test has counted on. */
 static inline void plug_in(struct plug *p, weft_pool *pool, unsigned workers)
 {
         sem_init(&p->in, 0, 0);
         sem_init(&p->out, 0, 0);
-        p->workers = workers;
-        for (unsigned i = 0; i < workers; i++)
+        p->workers = WEFT__KNOB(workers) ? WEFT__KNOB(workers) : workers;
+        for (unsigned i = 0; i < p->workers; i++) {
                 cr_assert_eq(weft_submit(pool, plug__task, p), 0);
-        for (unsigned i = 0; i < workers; i++)
                 plug__wait(&p->in);
+        }
 }
 
 static inline void plug_out(struct plug *p)

@@ -153,6 +153,7 @@ static int await_for_ever(void *arg)
 
 Test(pool_shutdown, cancel_ends_what_is_queued_and_tells_what_runs_or_waits, .timeout = 30)
 {
+        skip_unless_workers(2);
         weft_pool *pool = begin(2), *other = begin(1);
         atomic_int started = 0, count = 0;
         struct plug plug;

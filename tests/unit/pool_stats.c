@@ -102,6 +102,7 @@ static int let_others_run(void *arg)
 
 Test(pool_stats, counts_what_was_stolen, .timeout = 30)
 {
+        skip_with_fewer_workers(2);
         weft_pool *pool = begin(2);
         struct spread spread = {.tasks = 100};
 

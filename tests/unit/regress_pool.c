@@ -464,6 +464,7 @@ static void *cancel_pool(void *pool)
 
 Test(regress_pool, a_job_runs_though_the_pool_was_cancelled_before_its_join, .timeout = 30)
 {
+        skip_with_fewer_workers(2);
         weft_pool *pool = pool_of(2, 0, WEFT_REFUSE);
         atomic_int good = 0;
         pthread_t thread;

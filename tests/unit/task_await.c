@@ -354,6 +354,7 @@ static int begin_chain(void *arg)
 
 Test(task_await, chain_of_ten_thousand_on_one_worker, .timeout = 60)
 {
+        skip_unless_workers(1);
         enum { DEPTH = SLOW_BUILD ? 1000 : 10000 };
         weft_pool *pool = begin(1);
 
