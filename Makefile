@@ -355,7 +355,8 @@ HOUSE_CHECKS := \
     tests/perf/run \
     tests/adapt/run \
     tests/docs/run \
-    tests/python/run
+    tests/python/run \
+    tests/guides/run
 
 .PHONY: check check-all check-house check-model check-model-long check-genmc check-promela
 .PHONY: check-weaken models weaken check-faults faults suite unit-programs stress fuzz fuzzers
@@ -364,7 +365,7 @@ HOUSE_CHECKS := \
 
 check:  ## build everything, run all tests, print the counts
 	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_check) $(DEPS_abi) $(DEPS_compare) $(DEPS_adapt) \
-	                        $(DEPS_docs)'
+	                        $(DEPS_docs) $(DEPS_guides)'
 	@+$(submake) VARIANT=test unit-programs
 	@+$(submake) check-all
 
@@ -701,6 +702,8 @@ DEPS_compare  := libsqlite3-dev libjansson-dev libxxhash-dev
 DEPS_examples := libsqlite3-dev libhttp-parser-dev
 DEPS_docs     := mandoc cmark-gfm
 DEPS_adapt    := g++ clang libomp-dev libglib2.0-dev libuv1-dev pkg-config
+DEPS_guides   := g++ clang libblocksruntime-dev libglib2.0-dev libuv1-dev libtbb-dev pkg-config \
+                 python3
 DEPS_server_test := curl sqlite3 wrk
 DEPS_perf     := libjansson-dev
 DEPS_rivals   := g++ clang libomp-dev libtbb-dev libglib2.0-dev libuv1-dev pkg-config gnuplot-nox
@@ -717,8 +720,8 @@ DEPS_builds   := gcc clang lld llvm
 DEPS_coverage := clang-$(COVERAGE_CLANG) libclang-rt-$(COVERAGE_CLANG)-dev llvm-$(COVERAGE_CLANG) jq
 DEPS_promela  := spin
 DEPS_aarch64  := gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
-DEPS := $(sort $(foreach d,build check abi compare examples adapt docs server_test perf rivals \
-          lint $(CHECKERS) fuzz model promela faults aarch64,$(DEPS_$(d))))
+DEPS := $(sort $(foreach d,build check abi compare examples adapt docs guides server_test \
+          perf rivals lint $(CHECKERS) fuzz model promela faults aarch64,$(DEPS_$(d))))
 
 .PHONY: deps
 deps:  ## install what is missing from Debian, if root; else say what would

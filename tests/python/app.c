@@ -3,6 +3,7 @@
  * A C library as test_weft.py finds one: vars of its own, functions that read and set them, and
  * that call back, in tasks of a pool and otherwise.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <weft/weft.h>
@@ -29,6 +30,12 @@ API int app_begin(void)
 API const char *app_whoami(void)
 {
         return weft_get(&app_user);
+}
+
+API void app_audit(void)
+{
+        puts(app_whoami());
+        fflush(stdout);
 }
 
 API int app_login(const char *name)
