@@ -75,8 +75,8 @@ class Page:
                 if begin > 1 and text[begin - 2]:
                     self.fail(begin, "a comment after a line that is not empty ends too early")
                 end = text.index("-->", at)
-                names = {"code": [self.section], "both": ["left", "right"]}.get(match[1], [match[1]])
-                for name in names:
+                several = {"code": [self.section], "both": ["left", "right"]}
+                for name in several.get(match[1], [match[1]]):
                     self.add(name, begin + 1, None, text[at:end], False)
                 at = end + 1
             elif match := re.fullmatch(r"```(\w*)", line):
