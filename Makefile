@@ -354,6 +354,7 @@ HOUSE_CHECKS := \
     tests/compare/run \
     tests/perf/run \
     tests/adapt/run \
+    tests/seeing/run \
     tests/docs/run \
     tests/python/run \
     tests/guides/run

@@ -210,7 +210,7 @@ void weft__dump_all(weft__out *out, void *unused)
                 weft__out_print(out, "(no memory to look at them)\n");
                 return;
         }
-        for (const weft_pool *pool = weft__look_pool(NULL); pool; pool = weft__look_pool(pool))
+        for (const weft_pool *pool = weft__pools_next(NULL); pool; pool = weft__pools_next(pool))
                 print_pool(out, pool, &view);
         print_tree(out, &view);
         weft__out_print(out, "%zu tasks%s\n", view.count,

@@ -191,20 +191,6 @@ static uint64_t alive(const weft_pool *pool)
         return n;
 }
 
-/* Not those whose workers are in the process that this one was forked from. */
-const weft_pool *weft__look_pool(const weft_pool *before)
-{
-        const weft_pool *pool;
-        do {
-                /* relaxed: nothing else runs */
-                pool = before
-                           ? atomic_load_explicit(&before->next_pool, memory_order_relaxed)
-                           : atomic_load_explicit(&weft__pools, memory_order_acquire); /* -> G1 */
-                before = pool;
-        } while (pool && pool->generation != weft__fork_generation());
-        return pool;
-}
-
 /* ---- between tasks ---- */
 
 /* From numbers, and from tasks, to what was seen of them: two tables with open addressing, twice as
@@ -309,13 +295,13 @@ bool weft__look(struct weft__view *ret)
 {
         enum { MORE = 1024 }; /* for those that come while the copy is made */
         *ret = (struct weft__view){.room = MORE, .now = weft_now()};
-        for (const weft_pool *pool = weft__look_pool(NULL); pool; pool = weft__look_pool(pool))
+        for (const weft_pool *pool = weft__pools_next(NULL); pool; pool = weft__pools_next(pool))
                 if ((int64_t)alive(pool) > 0)
                         ret->room += alive(pool);
         ret->seen = weft__copy_memory(ret->room * sizeof(*ret->seen));
         if (!ret->seen)
                 return false;
-        for (const weft_pool *pool = weft__look_pool(NULL); pool; pool = weft__look_pool(pool))
+        for (const weft_pool *pool = weft__pools_next(NULL); pool; pool = weft__pools_next(pool))
                 look_at(ret, pool);
         if (!make_tables(ret))
                 return false;

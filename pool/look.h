@@ -57,9 +57,6 @@ struct weft__view {
 /* Find all tasks; false if there is no memory. In the copy. */
 bool weft__look(struct weft__view *ret);
 
-/* The first pool that is looked at, or the one after it; NULL: there is none. */
-const weft_pool *weft__look_pool(const weft_pool *before);
-
 /* What was seen of a task; NULL: it was not. */
 const struct weft__seen *weft__look_for(const struct weft__view *view, const weft_task *task);
 

@@ -13,6 +13,7 @@
 _Atomic(weft_pool *) weft__pools;
 
 static weft__lock lock;
+static unsigned made; /* under the lock */
 
 void weft__pools_hold(void)
 {
@@ -30,6 +31,7 @@ void weft__pools_add(weft_pool *pool)
         weft_pool *next = atomic_load_explicit(&weft__pools, memory_order_acquire); /* -> G1 */
         /* relaxed: G1 publishes it */
         atomic_store_explicit(&pool->next_pool, next, memory_order_relaxed);
+        pool->number = ++made;
         atomic_store_explicit(&weft__pools, pool, memory_order_release); /* G1 -> */
         weft__pools_let_go();
 }
@@ -48,4 +50,15 @@ void weft__pools_remove(weft_pool *pool)
                 atomic_store_explicit(link, at, memory_order_relaxed); /* relaxed: same */
         }
         weft__pools_let_go();
+}
+
+weft_pool *weft__pools_next(const weft_pool *after)
+{
+        weft_pool *pool;
+        do { /* relaxed: it is what has been there while the list is held */
+                pool = after ? atomic_load_explicit(&after->next_pool, memory_order_relaxed)
+                             : atomic_load_explicit(&weft__pools, memory_order_acquire); /* -> G1 */
+                after = pool;
+        } while (pool && pool->generation != weft__fork_generation());
+        return pool;
 }

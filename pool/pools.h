@@ -20,4 +20,8 @@ void weft__pools_remove(weft_pool *pool); /* if it is among them */
 void weft__pools_hold(void) WEFT__UNSEEN;
 void weft__pools_let_go(void) WEFT__UNSEEN;
 
+/* The newest pool of this process, or the one before; NULL: there is none. While they are held, or
+ * where nothing else runs. */
+weft_pool *weft__pools_next(const weft_pool *after);
+
 #endif

@@ -128,6 +128,7 @@ struct weft_pool {
         char name[16];
 
         _Atomic(weft_pool *) next_pool; /* in weft__pools (pools.h); written under its lock */
+        unsigned number;                /* from 1 on, in the order in which they were made */
 
         atomic_bool closed;     /* submits are refused */
         atomic_bool cancelling; /* tasks end as cancelled */

@@ -4,9 +4,10 @@
  *
  *   weft_dump(stderr);                      the tree of tasks, now
  *   weft_dump_on_signal(SIGQUIT, 2);        the same at each SIGQUIT
+ *   weft_stats_write(to, WEFT_STATS_JSON);  the figures of all pools
  *
- * What is written is for people; its form may change with any version. A task is a line, indented
- * below the one that submitted it:
+ * A dump is for people; its form may change with any version. A task is a line, indented below the
+ * one that submitted it:
  *
  *   #8f1e7a5d runs on web-0 for 2.310 s: serve (./server+0x24f0), arg 0x5581f0, task 0x7f30a1c0
  *       {request="17", user="ada"}
@@ -59,6 +60,23 @@ WEFT_API int weft_dump(FILE *to);
  * 0; -EINVAL: there is no such signal, or none that can be caught, or fd is negative; -EAGAIN,
  * -ENOMEM: no thread could be started. Any thread; never blocks. Since 0.1. */
 WEFT_API int weft_dump_on_signal(int signo, int fd);
+
+/* How figures are written. */
+typedef enum weft_stats_format {
+        WEFT_STATS_TEXT = 0, /* for people, a line for each pool; it may change */
+        WEFT_STATS_JSON = 1, /* {"pools":[{"id":1,"name":"web","workers":4,"run":17,…},…]} */
+        WEFT_STATS_PROMETHEUS = 2, /* the text format of Prometheus, version 0.0.4: a family for
+                                      each figure, with the labels pool (its name) and id */
+} weft_stats_format;
+
+/* weft_stats_write - write the figures of all pools of this process (struct weft_pool_stats, and
+ * how many workers they have) to a stream.
+ *
+ * Pools may share a name; each has an id of its own, 1 for the first that was made. What is no
+ * UTF-8 in a name, or a control character, is written as a question mark. Further members and
+ * families may come. 0; -EINVAL: to is NULL, or there is no such format; -ENOMEM: nothing was
+ * written; -EIO: the stream has an error. Any thread; blocks as the stream does. Since 0.1. */
+WEFT_API int weft_stats_write(FILE *to, weft_stats_format format);
 
 WEFT_END_DECLS
 

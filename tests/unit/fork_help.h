@@ -329,6 +329,7 @@ static void calls_seeing(void)
         FILE *null = fopen("/dev/null", "w");
         SEE(null && (weft_dump(null) == 0 || IN_EMULATOR));
         SEE(weft_dump_on_signal(SIGUSR2, fileno(null)) == 0 && weft_dump_on_signal(0, -1) == 0);
+        SEE(weft_stats_write(null, WEFT_STATS_JSON) == 0);
         fclose(null);
 }
 

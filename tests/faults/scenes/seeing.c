@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Dumps: of tasks that wait and that are queued, to a stream and at a signal.
+ * Dumps, to a stream and at a signal, and figures.
  */
 #include "tests/faults/scene.h"
 
@@ -22,6 +22,8 @@ SCENE(seeing, dump)
         for (int i = 0; pool && i < 3; i++)
                 TRY(weft_submit(pool, waits, &event), -ENOMEM);
         TRY(weft_dump(null), -ENOMEM, -EMFILE, -EAGAIN);
+        for (int how = WEFT_STATS_TEXT; how <= WEFT_STATS_PROMETHEUS; how++)
+                TRY(weft_stats_write(null, how), -ENOMEM);
         weft_event_set(&event);
         if (pool)
                 scene_usable(pool);
