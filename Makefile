@@ -355,18 +355,19 @@ HOUSE_CHECKS := \
     tests/perf/run \
     tests/adapt/run \
     tests/seeing/run \
+    tests/gdb/run \
     tests/docs/run \
     tests/python/run \
     tests/guides/run
 
-.PHONY: check check-all check-house check-model check-model-long check-genmc check-promela
+.PHONY: check check-all check-gdb check-house check-model check-model-long check-genmc check-promela
 .PHONY: check-weaken models weaken check-faults faults suite unit-programs stress fuzz fuzzers
 .PHONY: coverage coverage-unit coverage-stress check-matrix matrix check-builds check-long
 .PHONY: $(addprefix check-,$(CHECKERS) $(PORTS))
 
 check:  ## build everything, run all tests, print the counts
 	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_check) $(DEPS_abi) $(DEPS_compare) $(DEPS_adapt) \
-	                        $(DEPS_docs) $(DEPS_guides)'
+	                        $(DEPS_docs) $(DEPS_gdb) $(DEPS_guides)'
 	@+$(submake) VARIANT=test unit-programs
 	@+$(submake) check-all
 
@@ -471,6 +472,11 @@ fuzz:  ## the parsers of what comes in under libFuzzer, for SECONDS=60 in all
 
 fuzzers: $(FUZZ) $(FUZZ_SELFTEST)
 	@tests/fuzz/run $(SECONDS) $(FUZZ_SELFTEST) $(FUZZ)
+
+check-gdb: all  ## weft in gdb: on a process that is stopped, and on a core file
+	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_gdb)'
+	@MAKE='$(MAKE_COMMAND)' CC='$(CC)' LIBS='$(LIBS)' tests/run/suite model build/gdb-log \
+	    tests/gdb/run
 
 check-house:  ## the floors of the house, the tags of the atomics, and what docs/guarantees.md names
 	@tests/check-house
@@ -664,6 +670,9 @@ $(B)/obj/perf/bench/switch.c.o: COMMON += -I.
 
 HEADERS := $(wildcard include/weft/*.h include/weft/*.hpp)
 
+# Where gdb looks for what belongs to a library, if it was installed under the same prefix.
+GDB_SCRIPT = $(DESTDIR)$(PREFIX)/share/gdb/auto-load$(LIBDIR)/libweft.so.$(VERSION)-gdb.py
+
 .PHONY: install uninstall
 install: all man  ## PREFIX=/usr/local, LIBDIR=PREFIX/lib, DESTDIR=
 	install -d $(DESTDIR)$(PREFIX)/include/weft/adapt $(DESTDIR)$(LIBDIR)/pkgconfig
@@ -679,6 +688,7 @@ install: all man  ## PREFIX=/usr/local, LIBDIR=PREFIX/lib, DESTDIR=
 	chmod 644 $(DESTDIR)$(LIBDIR)/pkgconfig/weft.pc
 	$(install_cmake)
 	$(install_man)
+	install -D -m 644 adapt/gdb/weft-gdb.py $(GDB_SCRIPT)
 	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/weft/LICENSE
 	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || ldconfig
 
@@ -689,6 +699,7 @@ uninstall: man  ## takes away what install put there
 	    $(DESTDIR)$(LIBDIR)/libweft-inherit.so \
 	    $(DESTDIR)$(LIBDIR)/pkgconfig/weft.pc
 	$(uninstall_man)
+	rm -f $(GDB_SCRIPT)
 
 include packaging/packaging.mk
 
@@ -702,6 +713,7 @@ DEPS_abi      := abigail-tools
 DEPS_compare  := libsqlite3-dev libjansson-dev libxxhash-dev
 DEPS_examples := libsqlite3-dev libhttp-parser-dev
 DEPS_docs     := mandoc cmark-gfm
+DEPS_gdb      := gdb
 DEPS_adapt    := g++ clang libomp-dev libglib2.0-dev libuv1-dev pkg-config
 DEPS_guides   := g++ clang libblocksruntime-dev libglib2.0-dev libuv1-dev libtbb-dev pkg-config \
                  python3
