@@ -233,7 +233,7 @@ static bool make_tables(struct weft__view *view)
         return true;
 }
 
-const struct weft__seen *weft__look_for(const struct weft__view *view, const weft_task *task)
+struct weft__seen *weft__look_for(const struct weft__view *view, const weft_task *task)
 {
         size_t at = place_of(view, key_of(task));
         while (view->by_task[at] && view->by_task[at]->task != task)
@@ -246,7 +246,7 @@ static void see_handover(void *arg)
 {
         const struct pair *pair = arg;
         const weft_task *from = pair->of->by->from->task;
-        struct weft__seen *s = (struct weft__seen *)weft__look_for(pair->view, from);
+        struct weft__seen *s = weft__look_for(pair->view, from);
         if (!s || s->doing != WEFT__RESUMES)
                 return;
         s->doing = WEFT__WAITS;

@@ -37,7 +37,8 @@ struct weft__seen {
         unsigned char doing;
         unsigned char on; /* of enum weft__on */
         bool cancelled;   /* it is asked to end */
-        bool shown;       /* for whoever goes through them */
+        bool shown;       /* for whoever goes through them, both */
+        size_t walk;
 
         /* The tree of who has submitted whom. If two numbers are the same by chance there may be a
          * ring of them, which hangs from no root. */
@@ -58,6 +59,6 @@ struct weft__view {
 bool weft__look(struct weft__view *ret);
 
 /* What was seen of a task; NULL: it was not. */
-const struct weft__seen *weft__look_for(const struct weft__view *view, const weft_task *task);
+struct weft__seen *weft__look_for(const struct weft__view *view, const weft_task *task);
 
 #endif

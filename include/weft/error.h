@@ -29,6 +29,8 @@
         X(ENOENT, "the variable is not set in this context, or the group had no task")             \
         X(E2BIG, "the options are of a newer weft, and use a field that this one does not know")   \
         X(EBADF, "the file descriptor is not open, or was closed while it was waited for")         \
+        X(EIO, "the stream cannot be written to")                                                  \
+        X(EFAULT, "the process changed too much while it was looked at")                           \
         X(EMFILE, "the process has no file descriptor left")                                       \
         X(ENFILE, "the system has no file descriptor left")                                        \
         X(EAGAIN, "not now: it is held or full, or a limit on tasks or threads is reached")        \

@@ -5,6 +5,7 @@
  *   weft_dump(stderr);                      the tree of tasks, now
  *   weft_dump_on_signal(SIGQUIT, 2);        the same at each SIGQUIT
  *   weft_stats_write(to, WEFT_STATS_JSON);  the figures of all pools
+ *   weft_watch_begin(limit, NULL, NULL);    tasks that hold a worker for longer; deadlocks
  *
  * A dump is for people; its form may change with any version. A task is a line, indented below the
  * one that submitted it:
@@ -77,6 +78,38 @@ typedef enum weft_stats_format {
  * families may come. 0; -EINVAL: to is NULL, or there is no such format; -ENOMEM: nothing was
  * written; -EIO: the stream has an error. Any thread; blocks as the stream does. Since 0.1. */
 WEFT_API int weft_stats_write(FILE *to, weft_stats_format format);
+
+/* What receives a report, on the watchdog's thread: text, which is borrowed until it returns. */
+typedef void weft_watch_fn(const char *report, void *arg);
+
+/* weft_watch_begin - have a thread of the library's watch all pools of this process, and call
+ * report(text, arg), or with NULL write the text to standard error, when it finds
+ *
+ *   a worker that is held:  one task has run on it for limit ns or more, has neither ended nor
+ *                           waited, and has not yielded when it was looked at last. The report says
+ *                           at least for how long, and shows the task and its context. Once for
+ *                           each time.
+ *   that all tasks wait:    for limit ns or more no task of any pool has run or begun; and each
+ *                           waits, without a deadline, for another task, a group, a mutex, a
+ *                           semaphore, an event, a channel or a pool. So nothing of weft's can wake
+ *                           one; whether a thread outside pools will, weft cannot know: it is a
+ *                           suspicion, and the report says so. If tasks await each other in a
+ *                           circle it says that too, which is certain. Once for each time.
+ *
+ * It does not find tasks that deadlock while others go on, nor those that wait with a deadline, nor
+ * what threads outside pools wait for. It looks four times in a limit, every ms to 250 ms; what it
+ * finds it reads as weft_dump() does. Off it costs nothing; on, nothing to those it watches but the
+ * reports.
+ *
+ * report may call whatever it likes of weft, but not weft_watch_end(). In the child of a fork
+ * nothing is watched until it calls this itself. 0; -EINVAL: limit is 0 or less; -EALREADY: it is
+ * on, or about to end; -EAGAIN, -ENOMEM: no thread could be started. Any thread; never blocks.
+ * Since 0.1. */
+WEFT_API int weft_watch_begin(int64_t limit, weft_watch_fn *report, void *arg);
+
+/* weft_watch_end - watch no more. Blocks until a report that is under way has returned. 0, also if
+ * it was off, or another thread is ending it; -EDEADLK: called by report. Any thread. Since 0.1. */
+WEFT_API int weft_watch_end(void);
 
 WEFT_END_DECLS
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * A program for gdb to look at: a pool of two workers, which are held by tasks, and beside them
- * tasks that wait, are ready or have a time; under a context with a near, a far and a kept var. When
- * all are in their place it says "ready", and waits to be ended; with an argument it aborts.
+ * tasks that wait, are ready or have a time; under a context with a near, a far and a kept var.
+ * When all are in their place it says "ready", and waits to be ended; with an argument it aborts.
  */
 #include <poll.h>
 #include <semaphore.h>

@@ -330,6 +330,7 @@ static void calls_seeing(void)
         SEE(null && (weft_dump(null) == 0 || IN_EMULATOR));
         SEE(weft_dump_on_signal(SIGUSR2, fileno(null)) == 0 && weft_dump_on_signal(0, -1) == 0);
         SEE(weft_stats_write(null, WEFT_STATS_JSON) == 0);
+        SEE(weft_watch_begin(1000 * MS, NULL, NULL) == 0 && weft_watch_end() == 0);
         fclose(null);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Dumps, to a stream and at a signal, and figures.
+ * Dumps, to a stream and at a signal, figures, and the watchdog.
  */
 #include "tests/faults/scene.h"
 
@@ -29,6 +29,36 @@ SCENE(seeing, dump)
                 scene_usable(pool);
         weft_pool_destroy(pool);
         fclose(null);
+}
+
+static void ignore(const char *report, void *unused)
+{
+        (void)report;
+        (void)unused;
+}
+
+/* A task that holds its worker, then one that waits for ever. */
+static int holds_and_waits(void *event)
+{
+        usleep(30000);
+        return TRY(weft_event_wait(event, WEFT_FOREVER), -ENOMEM) < 0;
+}
+
+SCENE(seeing, watch)
+{
+        weft_event event;
+        weft_pool *pool = scene_pool(1, 0);
+        weft_event_init(&event);
+        if (pool)
+                TRY(weft_submit(pool, holds_and_waits, &event), -ENOMEM);
+        if (TRY(weft_watch_begin(2000000, ignore, NULL), -ENOMEM, -EAGAIN) == 0) {
+                usleep(60000);
+                MUST(weft_watch_end());
+        }
+        weft_event_set(&event);
+        if (pool)
+                scene_usable(pool);
+        weft_pool_destroy(pool);
 }
 
 /* The thread that writes stays, and is that of the next call. */

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The watchdog: what it says of a task that holds its worker, and when all tasks wait; and what it
+ * does not take for either.
+ */
+#include "pool_help.h"
+
+#include <poll.h>
+
+#include "context/internal.h"
+
+enum { LIMIT_MS = SLOW_BUILD ? 200 : 60 };
+
+#define skip_copies_in_emulator()                                                                  \
+        do {                                                                                       \
+                if (IN_EMULATOR)                                                                   \
+                        cr_skip_test(                                                              \
+                            "the emulator copies no process without a signal at its end");         \
+        } while (0)
+
+static int write_text(void *value, char *text, size_t size)
+{
+        return snprintf(text, size, "%s", (const char *)value);
+}
+
+static weft_var user = WEFT_VAR_INIT("user", .format = write_text);
+
+/* ---- reports ---- */
+
+static struct {
+        pthread_mutex_t lock;
+        char text[1 << 16]; /* of all, one after the other */
+        atomic_int held, waits;
+} reports = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void keep_report(const char *report, void *arg)
+{
+        pthread_mutex_lock(&reports.lock);
+        size_t n = strlen(reports.text);
+        snprintf(reports.text + n, sizeof(reports.text) - n, "%s", report);
+        pthread_mutex_unlock(&reports.lock);
+        CHECK(arg == &reports);
+        if (strstr(report, "has been held for"))
+                atomic_fetch_add(&reports.held, 1);
+        if (strstr(report, "all tasks wait"))
+                atomic_fetch_add(&reports.waits, 1);
+}
+
+static void watch(void)
+{
+        cr_assert_eq(weft_watch_begin(LIMIT_MS * MS, keep_report, &reports), 0);
+}
+
+static bool reported(const char *text)
+{
+        pthread_mutex_lock(&reports.lock);
+        bool is = strstr(reports.text, text);
+        pthread_mutex_unlock(&reports.lock);
+        if (!is)
+                dprintf(2, "not in: %s\n", reports.text);
+        return is;
+}
+
+/* Long enough for whatever there is to be found, twice. */
+static void wait_long(void)
+{
+        usleep(4 * LIMIT_MS * 1000);
+}
+
+/* ---- a worker that is held ---- */
+
+static int holds(void *arg)
+{
+        plug__wait(arg);
+        CHECK(weft_sleep_until(in_ms(1)) == 0);
+        plug__wait(arg);
+        return 0;
+}
+
+Test(watch, names_the_task_that_holds_its_worker_once_each_time, .timeout = 120)
+{
+        skip_copies_in_emulator();
+        weft_pool *pool = begin(2);
+        weft_task *task = NULL;
+        char name[64];
+        sem_t go;
+
+        sem_init(&go, 0, 0);
+        WEFT_WITH (&user, "ada")
+                task = spawn(pool, holds, &go);
+        watch();
+        cr_expect(reaches(&reports.held, 1));
+        snprintf(name, sizeof(name), ", task %p\n", (void *)task);
+        cr_expect(reported(name));
+        cr_expect(reported("s at least by the task\n"));
+        cr_expect(reported("{user=\"ada\"}"));
+        wait_long();
+        cr_expect_eq(atomic_load(&reports.held), 1);
+        sem_post(&go);
+        cr_expect(reaches(&reports.held, 2));
+        sem_post(&go);
+        join(task);
+        wait_long();
+        cr_expect_eq(atomic_load(&reports.held), 2);
+        cr_expect_eq(weft_watch_end(), 0);
+        finish(pool);
+}
+
+static int works_in_parts(void *until)
+{
+        while (weft_now() < *(int64_t *)until)
+                weft_yield();
+        return 0;
+}
+
+Test(watch, says_nothing_of_one_that_yields_though_nobody_else_is_there, .timeout = 120)
+{
+        skip_copies_in_emulator();
+        weft_pool *pool = begin(1);
+        int64_t until = in_ms(10 * LIMIT_MS);
+
+        watch();
+        join(spawn(pool, works_in_parts, &until));
+        cr_expect_eq(weft_watch_end(), 0);
+        cr_expect_eq(atomic_load(&reports.held), 0, "%s", reports.text);
+        finish(pool);
+}
+
+static int spins_a_little(void *unused)
+{
+        (void)unused;
+        for (int64_t end = weft_now() + MS; weft_now() < end;)
+                ;
+        return 0;
+}
+
+static int submits_others(void *until)
+{
+        while (weft_now() < *(int64_t *)until)
+                join(spawn(NULL, spins_a_little, NULL));
+        return 0;
+}
+
+Test(watch, says_nothing_of_workers_that_are_busy_with_one_task_after_another, .timeout = 120)
+{
+        skip_copies_in_emulator();
+        weft_pool *pool = begin(2);
+        int64_t until = in_ms(8 * LIMIT_MS);
+
+        watch();
+        for (int i = 0; i < 3; i++)
+                cr_assert_eq(weft_submit(pool, i ? submits_others : works_in_parts, &until), 0);
+        while (weft_now() < until)
+                usleep(1000);
+        wait_long();
+        cr_expect_eq(weft_watch_end(), 0);
+        cr_expect_eq(atomic_load(&reports.held), 0, "%s", reports.text);
+        cr_expect_eq(atomic_load(&reports.waits), 0);
+        finish(pool);
+}
+
+/* ---- all tasks wait ---- */
+
+static weft_event never;
+
+static int waits(void *unused)
+{
+        (void)unused;
+        return weft_event_wait(&never, WEFT_FOREVER);
+}
+
+static int waits_until(void *unused)
+{
+        (void)unused;
+        return weft_event_wait(&never, in_ms(3600 * 1000));
+}
+
+static int sleeps(void *unused)
+{
+        (void)unused;
+        return weft_sleep_until(in_ms(3600 * 1000));
+}
+
+static int waits_for_pipe(void *fd)
+{
+        return weft_wait_fd(*(int *)fd, POLLIN, WEFT_FOREVER);
+}
+
+static int blocks(void *go)
+{
+        plug__wait(go);
+        return 0;
+}
+
+static int calls(void *go)
+{
+        return weft_blocking(blocks, go);
+}
+
+Test(watch, suspects_a_deadlock_when_all_tasks_wait, .timeout = 120)
+{
+        skip_copies_in_emulator();
+        weft_pool *pool = begin(2), *other = begin(1);
+        char text[80];
+
+        weft_event_init(&never);
+        watch();
+        for (int i = 0; i < 3; i++)
+                cr_assert_eq(weft_submit(i ? pool : other, waits, V(0x700 + i)), 0);
+        cr_expect(reaches(&reports.waits, 1));
+        for (int i = 0; i < 3; i++) {
+                snprintf(text, sizeof(text), "arg 0x70%d", i);
+                cr_expect(reported(text));
+        }
+        cr_expect(reported("this is a deadlock"));
+        wait_long();
+        cr_expect_eq(atomic_load(&reports.waits), 1);
+        cr_expect_eq(atomic_load(&reports.held), 0);
+        weft_event_set(&never);
+        weft_pool_shutdown(pool, WEFT_DRAIN, WEFT_FOREVER);
+        weft_pool_shutdown(other, WEFT_DRAIN, WEFT_FOREVER);
+        wait_long();
+        cr_expect_eq(atomic_load(&reports.waits), 1);
+        cr_expect_eq(weft_watch_end(), 0);
+        finish(other);
+        finish(pool);
+}
+
+/* One test a way: beside tasks that wait for ever, one that something of weft's will wake. */
+static void expect_silence(weft_fn *one, void *arg)
+{
+        weft_pool *pool = begin(2);
+        weft_event_init(&never);
+        cr_assert_eq(weft_submit(pool, waits, NULL), 0);
+        weft_task *task = spawn(pool, one, arg);
+        watch();
+        wait_long();
+        wait_long();
+        cr_expect_eq(weft_watch_end(), 0);
+        cr_expect_eq(atomic_load(&reports.waits), 0, "%s", reports.text);
+        weft_event_set(&never);
+        if (one == calls)
+                sem_post(arg);
+        weft_task_cancel(task);
+        join(task);
+        finish(pool);
+}
+
+Test(watch, suspects_none_while_one_has_a_deadline, .timeout = 60)
+{
+        skip_copies_in_emulator();
+        expect_silence(waits_until, NULL);
+}
+
+Test(watch, suspects_none_while_one_sleeps, .timeout = 60)
+{
+        skip_copies_in_emulator();
+        expect_silence(sleeps, NULL);
+}
+
+Test(watch, suspects_none_while_one_waits_for_a_descriptor, .timeout = 60)
+{
+        int ends[2];
+        skip_copies_in_emulator();
+        cr_assert_eq(pipe(ends), 0);
+        expect_silence(waits_for_pipe, &ends[0]);
+}
+
+Test(watch, suspects_none_while_one_is_in_a_blocking_call, .timeout = 60)
+{
+        sem_t go;
+        skip_copies_in_emulator();
+        sem_init(&go, 0, 0);
+        expect_silence(calls, &go);
+}
+
+Test(watch, suspects_none_while_a_task_has_a_time, .timeout = 60)
+{
+        skip_copies_in_emulator();
+        weft_pool *pool = begin(1);
+        weft_task *timed;
+        weft_event_init(&never);
+        cr_assert_eq(weft_submit(pool, waits, NULL), 0);
+        cr_assert_eq(weft_spawn_at(pool, &timed, in_ms(3600 * 1000), 0, nothing, NULL), 0);
+        watch();
+        wait_long();
+        wait_long();
+        cr_expect_eq(weft_watch_end(), 0);
+        cr_expect_eq(atomic_load(&reports.waits), 0, "%s", reports.text);
+        weft_task_cancel(timed);
+        weft_task_unref(timed);
+        weft_event_set(&never);
+        finish(pool);
+}
+
+static weft_task *_Atomic pair[2];
+
+static int awaits_other(void *which)
+{
+        weft_event_wait(&never, WEFT_FOREVER);
+        return weft_await(atomic_load(&pair[!N(which)]), WEFT_FOREVER);
+}
+
+Test(watch, knows_a_circle_of_tasks_that_await_each_other, .timeout = 60)
+{
+        skip_copies_in_emulator();
+        weft_pool *pool = begin(2);
+        weft_event_init(&never);
+        for (int i = 0; i < 2; i++)
+                atomic_store(&pair[i], spawn(pool, awaits_other, V(i)));
+        weft_event_set(&never);
+        watch();
+        cr_expect(reaches(&reports.waits, 1));
+        cr_expect(reported("In a circle, which nothing but a cancellation can end: #"));
+        cr_expect_eq(weft_watch_end(), 0);
+        weft_task_cancel(atomic_load(&pair[0]));
+        for (int i = 0; i < 2; i++)
+                join(atomic_load(&pair[i]));
+        finish(pool);
+}
+
+/* ---- on and off ---- */
+
+static void ends_itself(const char *report, void *arg)
+{
+        (void)report;
+        atomic_store((atomic_int *)arg, weft_watch_end() == -EDEADLK ? 1 : 2);
+}
+
+Test(watch, is_on_once_and_not_ended_by_its_report, .timeout = 60)
+{
+        skip_copies_in_emulator();
+        weft_pool *pool = begin(1);
+        atomic_int ended = 0;
+        int threads = threads_before();
+
+        cr_expect_eq(weft_watch_end(), 0);
+        cr_expect_eq(weft_watch_begin(0, NULL, NULL), -EINVAL);
+        cr_assert_eq(weft_watch_begin(LIMIT_MS * MS, ends_itself, &ended), 0);
+        cr_expect_eq(weft_watch_begin(LIMIT_MS * MS, NULL, NULL), -EALREADY);
+        weft_event_init(&never);
+        cr_assert_eq(weft_submit(pool, waits, NULL), 0);
+        cr_expect(reaches(&ended, 1));
+        weft_event_set(&never);
+        cr_expect_eq(weft_watch_end(), 0);
+        cr_expect(threads_become(threads));
+        cr_assert_eq(weft_watch_begin(1, NULL, NULL), 0);
+        cr_expect_eq(weft_watch_end(), 0);
+        finish(pool);
+}
