@@ -19,10 +19,16 @@ int weft_bind(weft_bound **ret, weft_fn *fn, void *arg)
 {
         if (!ret || !fn)
                 return -EINVAL;
+        weft_context *context;
+        int r = weft__cross(WEFT_BORDER_FOREIGN, &context);
+        if (r < 0)
+                return r;
         weft_bound *b = weft__alloc(sizeof(*b));
-        if (!b)
+        if (!b) {
+                weft_context_unref(context);
                 return -ENOMEM;
-        *b = (weft_bound){fn, arg, weft_context_capture()};
+        }
+        *b = (weft_bound){fn, arg, context};
         *ret = b;
         return 0;
 }
@@ -70,12 +76,18 @@ int weft_thread_create(pthread_t *ret_thread, const pthread_attr_t *attr, void *
 {
         if (!ret_thread || !start)
                 return -EINVAL;
+        weft_context *context;
+        int r = weft__cross(WEFT_BORDER_THREAD, &context);
+        if (r < 0)
+                return r;
         struct start *s = weft__alloc(sizeof(*s));
-        if (!s)
+        if (!s) {
+                weft_context_unref(context);
                 return -ENOMEM;
-        *s = (struct start){start, arg, weft_context_capture()};
+        }
+        *s = (struct start){start, arg, context};
         pthread_t thread;
-        int r = pthread_create(&thread, attr, thread_starts, s);
+        r = pthread_create(&thread, attr, thread_starts, s);
         if (r != 0) {
                 weft_context_unref(s->context);
                 weft__free(s, sizeof(*s));

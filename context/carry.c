@@ -14,6 +14,7 @@
 
 #include "carry.h"
 #include "codecs.h"
+#include "cross.h"
 #include "internal.h"
 
 /* ---- the codecs ---- */
@@ -83,16 +84,22 @@ int weft_context_inject(const weft_context *context, weft_put *put, void *arg)
 {
         if (!put)
                 return -EINVAL;
+        weft_context *across;
+        int r = weft__context_across((weft_context *)context, WEFT_BORDER_PROCESS, &across);
+        if (r < 0)
+                return r;
         char *text = weft__alloc(WEFT_CARRY_VALUE_MAX + 1);
-        if (!text)
+        if (!text) {
+                weft_context_unref(across);
                 return -ENOMEM;
+        }
         int n = 0;
-        int r = 0;
         for (const weft_codec *c = first_codec(); c && r >= 0; c = next_codec(c)) {
-                r = inject_one(context, c, text, put, arg);
+                r = inject_one(across, c, text, put, arg);
                 n += r > 0;
         }
         weft__free(text, WEFT_CARRY_VALUE_MAX + 1);
+        weft_context_unref(across);
         return r < 0 ? r : n;
 }
 

@@ -39,7 +39,7 @@ void weft__context_settle(void)
                 return;
         weft__bank_become(t, NULL, 0);
         /* K1: both sides in one; K2 -> */
-        if (atomic_fetch_sub_explicit(&c->refs, n, memory_order_acq_rel) == n) {
+        if (weft__were_all(atomic_fetch_sub_explicit(&c->refs, n, memory_order_acq_rel), n)) {
                 weft__map_destroy(c);
                 weft__cells_release();
         }
@@ -71,13 +71,15 @@ static __attribute__((noinline)) void put_slowly(weft_context *c, size_t n)
                 weft__bank_become(t, NULL, 0);
         }
         /* K1: acquire; nobody else has a reference, so nobody can take one */
-        if (atomic_load_explicit(&c->refs, memory_order_acquire) == n) {
+        if (weft__were_all(atomic_load_explicit(&c->refs, memory_order_acquire), n)) {
                 weft__map_destroy(c);
                 weft__cells_release();
         } else if (!c->cells && (likely(t->life == WEFT__LIVE) || weft__thread_enlist() == 0)) {
                 weft__context_settle();
                 weft__bank_become(t, c, n);
-        } else if (atomic_fetch_sub_explicit(&c->refs, n, memory_order_acq_rel) == n) { /* K1, K2 */
+        } else if (weft__were_all(
+                       atomic_fetch_sub_explicit(&c->refs, n, memory_order_acq_rel), /* K1, K2 */
+                       n)) {
                 weft__map_destroy(c);
                 weft__cells_release();
         }
@@ -134,7 +136,7 @@ weft_context *weft_context_unref(weft_context *c)
 weft_context *weft__context_unref_shared(weft_context *c)
 {
         /* K1: both sides in one; K2 -> */
-        if (atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) == 1) {
+        if (weft__were_all(atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel), 1)) {
                 weft__map_destroy(c);
                 weft__cells_release();
         }
@@ -214,13 +216,13 @@ static void frame_show(struct weft__thread *t, weft_context *c)
 static int frame_exchange_slot(struct weft__thread *t, uint32_t key, void *raw, void **ret_old)
 {
         weft_context *c = t->here.context;
-        if (c && weft__sole_owner(t, c)) {
+        if (c && weft__sole_owner(t, c) && weft__map_takes(c, key)) {
                 if (!weft__map_prepare(c, key))
                         return -ENOMEM;
                 *ret_old = weft__map_exchange(c, key, raw);
                 return 0;
         }
-        weft_context *copy = weft__map_copy(c);
+        weft_context *copy = weft__map_copy(c, key);
         if (!copy)
                 return -ENOMEM;
         if (!weft__map_prepare(copy, key)) {
@@ -249,32 +251,6 @@ static uint64_t frame_id(struct weft__thread *t)
         return t->here.frame = t->next_frame_id++;
 }
 
-static struct weft__cell *cell_new(const weft_var *var, void *value)
-{
-        struct weft__cell *cell = weft__alloc(sizeof(*cell));
-        if (!cell)
-                return NULL;
-        atomic_init(&cell->refs, 1);
-        cell->value = value;
-        cell->release = var->release;
-        cell->next = NULL;
-        return cell;
-}
-
-/* What goes into a slot for value: the value itself, or a cell around it. */
-static int raw_new(const weft_var *var, uint32_t key, void *value, void **ret_raw)
-{
-        if (!(key & WEFT__KEPT)) {
-                *ret_raw = value;
-                return 0;
-        }
-        struct weft__cell *cell = cell_new(var, value);
-        if (!cell)
-                return -ENOMEM;
-        *ret_raw = cell;
-        return 0;
-}
-
 static __attribute__((noinline)) int set_slowly(weft_var *var, void *value, weft_token *ret_token)
 {
         struct weft__thread *t = &weft__thread;
@@ -286,7 +262,7 @@ static __attribute__((noinline)) int set_slowly(weft_var *var, void *value, weft
         if (!key)
                 return -ENOMEM;
         void *raw, *old;
-        r = raw_new(var, key, value, &raw);
+        r = weft__map_raw(var, key, value, &raw);
         if (r < 0)
                 return r;
         r = frame_exchange_slot(t, key, raw, &old);
@@ -660,11 +636,11 @@ int weft_context_with(weft_context *context, weft_var *var, void *value, weft_co
         if (r < 0)
                 return r;
         uint32_t key = weft__var_enlist(var);
-        weft_context *c = key ? weft__map_copy(context) : NULL;
+        weft_context *c = key ? weft__map_copy(context, key) : NULL;
         if (!c)
                 return -ENOMEM;
         void *raw;
-        if (!weft__map_prepare(c, key) || raw_new(var, key, value, &raw) < 0) {
+        if (!weft__map_prepare(c, key) || weft__map_raw(var, key, value, &raw) < 0) {
                 weft__map_destroy(
                     c); /* no cell goes with it: the caller's context holds them all */
                 return -ENOMEM;

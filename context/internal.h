@@ -40,6 +40,25 @@ static inline void weft__frame_leave_block(weft__frame *earlier)
         weft__frame_leave(*earlier);
 }
 
+/* Whether a var with a policy for borders was ever set. */
+extern atomic_bool weft__policed_ever __attribute__((visibility("hidden")));
+
+static inline bool weft__has_policies(void)
+{
+        /* relaxed: the current context binds such a var by this thread's doing, or by that of
+         * somebody who has handed it over */
+        return __builtin_expect(atomic_load_explicit(&weft__policed_ever, memory_order_relaxed), 0);
+}
+
+/* A reference to what is current, for the other side of a border: as weft_context_cross(). */
+static inline int weft__cross(unsigned border, weft_context **ret)
+{
+        if (weft__has_policies())
+                return weft_context_cross(border, ret);
+        *ret = weft_context_capture();
+        return 0;
+}
+
 /* Hooks of vars (on_change) run in the midst of frames that change. What a floor above has on this
  * thread that they must not find, such as a task that could be set aside, it hides meanwhile. NULL:
  * nothing; else set before main(). begin() may return what end() is to be given. */

@@ -39,6 +39,31 @@ void weft__cell_unref(struct weft__cell *cell)
         weft__thread.releasing = cell;
 }
 
+static struct weft__cell *cell_new(const weft_var *var, void *value)
+{
+        struct weft__cell *cell = weft__alloc(sizeof(*cell));
+        if (!cell)
+                return NULL;
+        atomic_init(&cell->refs, 1);
+        cell->value = value;
+        cell->release = var->release;
+        cell->next = NULL;
+        return cell;
+}
+
+int weft__map_raw(const weft_var *var, uint32_t key, void *value, void **ret_raw)
+{
+        if (!(key & WEFT__KEPT)) {
+                *ret_raw = value;
+                return 0;
+        }
+        struct weft__cell *cell = cell_new(var, value);
+        if (!cell)
+                return -ENOMEM;
+        *ret_raw = cell;
+        return 0;
+}
+
 /* ---- far: the trie ---- */
 
 static struct weft__node *node_new(uint32_t shift)
@@ -164,6 +189,17 @@ void *weft__map_find(const weft_context *c, uint32_t key)
         return leaf ? leaf->slot[digit(leaf, id - WEFT__NEAR)] : WEFT__UNSET;
 }
 
+static weft_context *policed_alloc(void)
+{
+        struct weft__policed *p = weft__alloc(sizeof(*p));
+        if (!p)
+                return NULL;
+        for (int i = 0; i < WEFT__BORDERS; i++)
+                atomic_init(&p->across[i], NULL);
+        p->generation = 0;
+        return &p->context;
+}
+
 static weft_context *context_alloc(void)
 {
         struct weft__thread *t = &weft__thread;
@@ -188,12 +224,14 @@ static void context_free(weft_context *c)
         t->cached++;
 }
 
-weft_context *weft__map_copy(const weft_context *from)
+weft_context *weft__map_copy(const weft_context *from, uint32_t key)
 {
-        weft_context *c = context_alloc();
+        bool policed = key & WEFT__POLICED || (from && from->policed);
+        weft_context *c = policed ? policed_alloc() : context_alloc();
         if (!c)
                 return NULL;
         atomic_init(&c->refs, 1);
+        c->policed = policed;
         if (!from) {
                 c->far = NULL;
                 c->kept = c->count = c->cells = 0;
@@ -207,7 +245,7 @@ weft_context *weft__map_copy(const weft_context *from)
         c->cells = from->cells;
         memcpy(c->slot, from->slot, sizeof(c->slot));
         for (uint32_t left = c->kept; left; left &= left - 1)
-                weft__cell_ref(c->slot[__builtin_ctz(left)]);
+                weft__cell_ref(c->slot[1 + __builtin_ctz(left)]);
         return c;
 }
 
@@ -231,7 +269,7 @@ void *weft__map_exchange(weft_context *c, uint32_t key, void *raw)
         void **slot;
         if (id < WEFT__NEAR) {
                 slot = &c->slot[id];
-                bit = 1u << id;
+                bit = 1u << (id - 1);
         } else {
                 leaf = leaf_of(c->far, id - WEFT__NEAR);
                 slot = &leaf->slot[digit(leaf, id - WEFT__NEAR)];
@@ -248,17 +286,37 @@ void *weft__map_exchange(weft_context *c, uint32_t key, void *raw)
                 if (leaf)
                         leaf->kept = kept;
                 else
-                        c->kept = kept & ((1u << WEFT__NEAR) - 1);
+                        c->kept = kept & ((1u << (WEFT__NEAR - 1)) - 1);
         }
         return old;
+}
+
+/* What is kept in it for the other sides of borders. Recurses once a generation. */
+static void policed_free(weft_context *c)
+{
+        struct weft__policed *p = (struct weft__policed *)c;
+        for (int i = 0; i < WEFT__BORDERS; i++) {
+                /* relaxed: nobody else has the context any more */
+                weft_context *across = atomic_load_explicit(&p->across[i], memory_order_relaxed);
+                if (!across || across == c)
+                        continue;
+                /* K1: both sides in one; K2 -> */
+                size_t refs = atomic_fetch_sub_explicit(&across->refs, 1, memory_order_acq_rel);
+                if (weft__were_all(refs, 1))
+                        weft__map_destroy(across);
+        }
+        weft__free(p, sizeof(*p));
 }
 
 void weft__map_destroy(weft_context *c)
 {
         for (uint32_t left = c->kept; left; left &= left - 1)
-                weft__cell_unref(c->slot[__builtin_ctz(left)]);
+                weft__cell_unref(c->slot[1 + __builtin_ctz(left)]);
         node_unref(c->far);
-        context_free(c);
+        if (c->policed)
+                policed_free(c);
+        else
+                context_free(c);
 }
 
 /* ---- walking ---- */
@@ -293,6 +351,6 @@ int weft__map_walk(const weft_context *c, weft__map_visit *visit, void *arg)
         struct walk w = {visit, arg};
         int r = 0;
         for (uint32_t id = 1; c && !r && id < WEFT__NEAR; id++)
-                r = visit_slot(&w, id, c->slot[id], c->kept & 1u << id);
+                r = visit_slot(&w, id, c->slot[id], c->kept & 1u << (id - 1));
         return r || !c ? r : walk_node(&w, c->far, WEFT__NEAR);
 }

@@ -16,7 +16,7 @@
  *   count == slots not WEFT__UNSET  near and far
  *   cells == slots that hold a cell near and far; 0 means that nobody can notice when the context
  *   goes refs == references handed out   a context is changed only by its one owner, while refs
- *   says so
+ *   says so (and whether it is FROZEN)
  *
  * Ownership: whoever holds a reference may read; references may be given back on any thread.
  * After Bagwell, "Ideal Hash Trees" (2001), without the hash, and Clojure's persistent vectors.
@@ -37,6 +37,7 @@
 /* A var's key: its id, and what keeps its sets and look-ups off the fast paths. */
 #define WEFT__KEPT    0x80000000u /* its slots hold cells */
 #define WEFT__HOOKED  0x40000000u /* it has on_change: hooks.h */
+#define WEFT__POLICED 0x20000000u /* it has drop_at or hand_on: cross.h */
 #define WEFT__ID(key) ((key)&0x00ffffffu)
 
 extern const char weft__unset __attribute__((visibility("hidden")));
@@ -55,10 +56,31 @@ struct weft_context {
         atomic_size_t refs;
         struct weft__node *far; /* NULL while no far id is bound */
         uint32_t count;
-        uint32_t kept : WEFT__NEAR;       /* bit i: slot[i] holds a cell */
+        uint32_t policed : 1;             /* it is a weft__policed: one of its vars may be so */
+        uint32_t kept : WEFT__NEAR - 1;   /* bit i: slot[i + 1] holds a cell */
         uint32_t cells : 32 - WEFT__NEAR; /* enough for all vars that there can be: var.c */
         void *slot[WEFT__NEAR];
 };
+
+enum { WEFT__BORDERS = 5 }; /* of enum weft_border */
+
+/* A context in which vars with a policy are bound, or were before it was copied: with what is made
+ * of it for the other side of each border, see cross.c. */
+struct weft__policed {
+        weft_context context;
+        _Atomic(weft_context *) across[WEFT__BORDERS]; /* NULL: not made yet; itself, which is no
+                                                          reference; or another one, which is */
+        unsigned generation; /* how many contexts own one another above it */
+};
+
+/* In refs: what was made of the context is kept in it, so it must not be edited any more. */
+#define WEFT__FROZEN ((size_t)1 << (sizeof(size_t) * 8 - 1))
+
+/* Whether n references were all that there were before they were given back. */
+static inline bool weft__were_all(size_t refs, size_t n)
+{
+        return refs << 1 == n << 1; /* FROZEN or not */
+}
 
 /* Every task that sets a var has one of its own: 96 bytes are a size of which jemalloc wastes
  * nothing. */
@@ -75,8 +97,19 @@ static inline void *weft__map_value(uint32_t key, void *raw)
         return key & WEFT__KEPT ? ((struct weft__cell *)raw)->value : raw;
 }
 
-/* A copy of from (NULL: an empty context) with one reference; NULL when there is no memory. */
-weft_context *weft__map_copy(const weft_context *from);
+/* A copy of from (NULL: an empty context) with one reference, into which a var with this key, 0 for
+ * none, can be bound; NULL when there is no memory. */
+weft_context *weft__map_copy(const weft_context *from, uint32_t key);
+
+/* Whether a var with this key can be bound in c as it is. */
+static inline bool weft__map_takes(const weft_context *c, uint32_t key)
+{
+        return !(key & WEFT__POLICED) || c->policed;
+}
+
+/* What goes into a slot for value: the value itself, or a cell around it, whose release function is
+ * the var's. 0, -ENOMEM. */
+int weft__map_raw(const weft_var *var, uint32_t key, void *value, void **ret_raw);
 
 /* Make key's slot in c, whose only owner calls, ready to be written; false when there is no memory,
  * with nothing changed that can be seen. */

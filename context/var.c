@@ -81,7 +81,11 @@ uint32_t weft__var_enlist(weft_var *var)
         atomic_store_explicit(entry, var, memory_order_relaxed); /* relaxed: V3 publishes it */
 
         uint32_t mine = id | (var->retain || var->release ? WEFT__KEPT : 0) |
-                        (var->on_change ? WEFT__HOOKED : 0);
+                        (var->on_change ? WEFT__HOOKED : 0) |
+                        (var->drop_at || var->hand_on ? WEFT__POLICED : 0);
+        if (mine & WEFT__POLICED)
+                /* relaxed: whoever binds the var has seen its key, which comes after this */
+                atomic_store_explicit(&weft__policed_ever, true, memory_order_relaxed);
         weft__hook_become(hook, mine);
         if (__atomic_compare_exchange_n(&var->weft__key, &key, mine, false, __ATOMIC_RELEASE,
                                         __ATOMIC_ACQUIRE)) /* V3 -> */

@@ -38,7 +38,7 @@ static int store(void *unused)
 
 int main(void)
 {
-        static const struct weft_glib_log_field fields[] = {{"USER", &user, NULL}};
+        static const struct weft_glib_log_field fields[] = {{"USER", &user}};
         static struct weft_glib_log log = {fields, 1, print, NULL};
         g_log_set_writer_func(weft_glib_log_writer, &log, NULL);
         WEFT_WITH (&user, "ada")

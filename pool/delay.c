@@ -187,14 +187,19 @@ static int spawn(weft_pool *pool, weft_task **ret, int64_t when, int64_t period,
         weft_task *task = weft__task_new(&closure, ret ? 2 : 1, true);
         if (!task)
                 return -ENOMEM;
-        int r = weft__admit_delayed(pool);
+        task->context = NULL;
+        int r = flags & WEFT_INHERIT ? weft__cross(WEFT_BORDER_TIMER, &task->context) : 0;
+        if (r == 0) {
+                r = weft__admit_delayed(pool);
+                if (r < 0)
+                        weft_context_unref(task->context);
+        }
         if (r < 0) {
                 weft__task_free(task);
                 return r;
         }
         task->pool = pool;
         task->submitter = weft__task_submitter(pool);
-        task->context = flags & WEFT_INHERIT ? weft_context_capture() : NULL;
         task->period = period;
         if (ret)
                 *ret = task;

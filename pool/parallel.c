@@ -14,6 +14,7 @@
 #include <weft/fork.h>
 
 #include "fork.h"
+#include "submit.h"
 #include "worker.h"
 
 enum { LARGEST = 256 }; /* bytes of a partial result, of which each split has one on its stack */
@@ -115,8 +116,9 @@ static int run(weft_pool *pool, size_t begin, size_t end, struct loop *loop, voi
                 work_off(&all);
                 return error_of(loop);
         }
+        const struct weft__closure closure = {.fn = work_off, .arg = &all, .whole = true};
         weft_task *task;
-        int r = weft_spawn(pool, &task, work_off, &all);
+        int r = weft__submit(pool, &closure, NULL, &task);
         if (r < 0)
                 return r;
         note(loop, weft__task_await_shielded(task));

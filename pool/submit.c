@@ -213,10 +213,15 @@ static __attribute__((noinline)) void run_here(weft_pool *pool, weft_task *task)
 /* Hand in by value what a fire-and-forget task is made of, from a thread outside. */
 static int submit_item(weft_pool *pool, weft_fn *fn, void *arg)
 {
-        int r = admit(pool, NULL);
+        weft__item item = {fn, arg, NULL};
+        int r = weft__cross(WEFT_BORDER_TASK, &item.context);
         if (r < 0)
                 return r;
-        const weft__item item = {fn, arg, weft_context_capture()};
+        r = admit(pool, NULL);
+        if (r < 0) {
+                weft_context_unref(item.context);
+                return r;
+        }
         if (!weft__injector_put(&pool->injector, thread_number(), &item)) {
                 weft_context_unref(item.context);
                 refuse(pool, NULL, true);
@@ -231,6 +236,19 @@ static int submit_item(weft_pool *pool, weft_fn *fn, void *arg)
 static bool is_item(const weft_pool *pool, const struct weft__closure *closure)
 {
         return !closure->copies && !closure->flags && !pool->max_queued;
+}
+
+/* Give a task its context; if there is none it is freed. */
+static inline int cross(const struct weft__closure *closure, weft_task *task)
+{
+        if (!weft__has_policies() || closure->whole) {
+                task->context = weft_context_capture();
+                return 0;
+        }
+        int r = weft_context_cross(WEFT_BORDER_TASK, &task->context);
+        if (r < 0)
+                weft__task_free(task);
+        return r;
 }
 
 int weft__submit(weft_pool *pool, const struct weft__closure *closure, struct weft__group *group,
@@ -248,14 +266,17 @@ int weft__submit(weft_pool *pool, const struct weft__closure *closure, struct we
         weft_task *task = weft__task_new(closure, ret ? 2 : 1, ret || group);
         if (!task)
                 return -ENOMEM;
-        int r = admit(pool, self);
+        int r = cross(closure, task);
+        if (r < 0)
+                return r;
+        r = admit(pool, self);
         if (r < 0) {
+                weft_context_unref(task->context);
                 weft__task_free(task);
                 return r;
         }
         task->pool = pool;
         task->submitter = weft__task_number(self);
-        task->context = weft_context_capture();
         if (group && !weft__group_join(group, task, closure->ret_result)) {
                 refuse(pool, self, true);
                 weft_context_unref(task->context);

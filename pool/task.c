@@ -363,11 +363,16 @@ int weft_task_on_done(weft_task *task, weft_fn *fn, void *arg)
         weft_task *callback = weft__task_new(&closure, 1, false);
         if (!callback)
                 return -ENOMEM;
+        int r = weft__cross(WEFT_BORDER_TASK, &callback->context);
+        if (r < 0) {
+                weft__task_free(callback);
+                return r;
+        }
         if (!lock_unended(task)) {
+                weft_context_unref(callback->context);
                 weft__task_free(callback);
                 return weft__submit(NULL, &closure, NULL, NULL);
         }
-        callback->context = weft_context_capture();
         callback->pool = task->pool;
         callback->submitter = weft__task_submitter(task->pool);
         if (task->last_callback)

@@ -108,6 +108,7 @@ struct weft__closure {
         size_t size;
         bool copies;
         weft_drop_fn *drop;
+        bool whole;      /* its context crosses no border: it does a part of the caller's work */
         unsigned flags;  /* of enum weft__state: what the task is besides */
         int *ret_result; /* RESULT: where the result is to be stored; not with copies */
 };

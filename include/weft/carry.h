@@ -33,7 +33,8 @@
  *
  * Rules (tests carry these numbers)
  *
- *   Y1  Only vars with a codec cross, and only where inject is called: nothing is sent by itself.
+ *   Y1  Only vars with a codec cross, and only where inject is called: nothing is sent by itself;
+ *       nor what is dropped at this border (WEFT_BORDER_PROCESS, rule C12 of context.h).
  *   Y2  What is injected has no control characters in it (but tabs): who sees to a value cannot add
  *       a header of its own, or a line. Such a value is refused: -EBADMSG.
  *   Y3  What comes in and cannot be read is ignored, each name for itself, and the base's binding

@@ -38,7 +38,8 @@
  *       lock held and after the change is visible, so that release may itself get and set. A chain
  *       of values that own one another is released in a loop, not by recursion: a release that is
  *       caused by a release function runs when that function has returned.
- *   C8  Capture and restore cannot fail. Set fails with -ENOMEM and changes nothing.
+ *   C8  Capture and restore cannot fail. Set fails with -ENOMEM and changes nothing; and so does
+ *       what hands work over, if what crosses then has to be made (C12).
  *   C9  The borders of a thread and of the process:
  *       thread exit     The frame is emptied first, then its references go, with release functions
  *                       run on the exiting thread. From then on (in other thread-exit destructors)
@@ -71,6 +72,17 @@
  *       its thread; so what waits in it blocks the thread, and whoever could end the wait may be
  *       parked there: it should not wait. It returns: it neither throws, nor jumps out. errno is
  *       kept. In what order the hooks of several vars are told is not said.
+ *   C12 A var may have a policy for borders, drop_at and hand_on: what of it there is on the other
+ *       side, where work is handed over to a task, a timer, a thread, another executor or another
+ *       process. Without one it is inherited everywhere. What is made for the other side is made
+ *       once for a context and border, and shared by all that cross there until something is set:
+ *       so crossing stays O(1), and hand_on() may be called once for many, or again for each; what
+ *       it gives must depend on its value alone. It is called in the frame of who hands over, on
+ *       its thread; it returns. The reference that comes with what it gives is the binding's:
+ *       retain is not run for it, release is.
+ *       A weft_context_run(), a captured context and weft_blocking() cross nothing: that is for who
+ *       calls them to know. Nor do jobs of weft_fork() and the bodies of loops in parallel: they
+ *       are parts of their task, which sees the same wherever they run.
  *
  * Happens-before: whatever is done before a context is captured, or a value bound, happens before
  * what runs in that context reads it, if the context itself was handed over with synchronisation
@@ -99,6 +111,16 @@ typedef int weft_fn(void *arg);
 
 typedef struct weft_context weft_context;
 typedef struct weft_bound weft_bound;
+
+/* What a context crosses on its way to what will run in it. */
+enum weft_border {
+        WEFT_BORDER_TASK = 1,     /* to a task: weft_submit(), weft_spawn(), groups, callbacks */
+        WEFT_BORDER_TIMER = 2,    /* to a task that starts at a time, with WEFT_INHERIT (timer.h) */
+        WEFT_BORDER_THREAD = 4,   /* to a thread: weft_thread_create() and its kin in adapt/ */
+        WEFT_BORDER_FOREIGN = 8,  /* to another executor: weft_bind() and those in adapt/ */
+        WEFT_BORDER_PROCESS = 16, /* out of the process: weft_context_inject() and its kin */
+        WEFT_BORDER_ALL = 31
+};
 
 /* In C++, what an initialiser leaves out is said to be zero here, so that nobody is warned. */
 #if defined(__cplusplus)
@@ -129,6 +151,13 @@ typedef struct weft_var {
         /* Run on a thread when the value there has changed, with on_change_user (C11); or NULL. */
         void (*on_change)(void *previous, void *next, void *user) WEFT__DEFAULT;
         void *on_change_user WEFT__DEFAULT;
+
+        /* What of a binding there is on the other side of borders (C12). drop_at: a set of enum
+         * weft_border; there the var is not set. hand_on: called for the other borders, or NULL: 0,
+         * and *ret_value is what is bound there; above 0: the same as here; -ENOENT: it is not set
+         * there; any other error: what the call that crosses returns. */
+        unsigned drop_at WEFT__DEFAULT;
+        int (*hand_on)(unsigned border, void *value, void **ret_value) WEFT__DEFAULT;
 } weft_var;
 
 /* WEFT_VAR_INIT(name, ...) - a brace initialiser for a weft_var:
@@ -230,6 +259,14 @@ WEFT_API void weft_token_drop(weft_token *token);
  * from its own frame, do not contend. Since 0.1. */
 WEFT_API weft_context *weft_context_capture(void);
 
+/* weft_context_cross - capture for the other side of a border, one of enum weft_border: what there
+ * is of the current context there (C12). What an adapter calls where it takes work for others.
+ *
+ * 0, and *ret is a reference for the caller to unref, or NULL if nothing is bound there; or, where
+ * a var with a policy is bound: -ENOMEM, or what its hand_on() returned. -EINVAL: border is not one
+ * of them, or ret is NULL. Without such vars as weft_context_capture(). Since 0.1. */
+WEFT_API int weft_context_cross(unsigned border, weft_context **ret);
+
 /* weft_context_empty - the context that binds nothing: NULL, which every function below takes. */
 WEFT_API weft_context *weft_context_empty(void);
 
@@ -289,8 +326,8 @@ WEFT_API weft_context *weft_context_swap(weft_context *next);
  *   weft_bind(&b, fn, arg);
  *   foreign_pool_push(pool, weft_bound_call, b);
  *
- * 0, and *ret is the caller's to weft_bound_free(); -ENOMEM; -EINVAL: ret or fn is NULL. Since 0.1.
- * */
+ * 0, and *ret is the caller's to weft_bound_free(); -ENOMEM; -EINVAL: ret or fn is NULL; or as
+ * weft_context_cross(WEFT_BORDER_FOREIGN). Since 0.1. */
 WEFT_API int weft_bind(weft_bound **ret, weft_fn *fn, void *arg);
 
 /* weft_bound_call - run the bound function in a new frame that starts from the captured context,
@@ -305,7 +342,8 @@ WEFT_API weft_bound *weft_bound_free(weft_bound *bound);
 /* weft_thread_create - pthread_create() whose thread starts from the creator's current context
  * (C1).
  *
- * 0, or -ENOMEM, -EAGAIN, -EINVAL as pthread_create() says (negative). Since 0.1. */
+ * 0, or -ENOMEM, -EAGAIN, -EINVAL as pthread_create() says (negative), or as
+ * weft_context_cross(WEFT_BORDER_THREAD). Since 0.1. */
 WEFT_API int weft_thread_create(pthread_t *ret_thread, const pthread_attr_t *attr,
                                 void *(*start)(void *), void *arg);
 

@@ -215,8 +215,8 @@ WEFT_API int weft_pool_stats(weft_pool *pool, struct weft_pool_stats *stats);
  * -ESHUTDOWN: the pool is shutting down; -EAGAIN: WEFT_REFUSE and max_queued tasks are queued;
  * -EOWNERDEAD: a pool from before fork(); under WEFT_BLOCK, in a wait for room, -ETIMEDOUT: the
  * deadline of the context passed (WEFT_DEADLINE), and -ECANCELED: the task that submits, of another
- * pool, was cancelled. On failure the arguments stay the caller's
- * and no destructor is run. */
+ * pool, was cancelled; what a hand_on() of a var refuses with (C12). On failure the arguments stay
+ * the caller's and no destructor is run. */
 
 /* weft_submit - run fn(arg) as a task, fire and forget: its result is dropped. 0 or an error as
  * above. Since 0.1. */

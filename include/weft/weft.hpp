@@ -372,6 +372,13 @@ class context
                 weft_context_unref(native_);
         }
 
+        /* As weft_context_cross(). Since 0.1. */
+        static context cross(unsigned border)
+        {
+                weft_context *across = nullptr;
+                detail::check(weft_context_cross(border, &across));
+                return context(across);
+        }
         /* As weft_context_capture(). Since 0.1. */
         static context capture() noexcept
         {
@@ -421,8 +428,9 @@ class context
  * new frame that starts from that context. Moves f in. Since 0.1. */
 template <class F> auto bind(F &&f)
 {
-        return
-            [here = context::capture(), f = std::forward<F>(f)]() mutable { return here.run(f); };
+        return [here = context::cross(WEFT_BORDER_FOREIGN), f = std::forward<F>(f)]() mutable {
+                return here.run(f);
+        };
 }
 
 /* ---- tasks -------------------------------------------------------------------------------------

@@ -41,9 +41,18 @@ static inline void release(void *value)
 
 MAYBE_UNUSED static weft_var kept = WEFT_VAR_INIT("kept", .retain = retain, .release = release);
 
+/* One that is bound where a test begins, and that no adapter lets through. */
+static weft_var stays = WEFT_VAR_INIT("stays", .drop_at = WEFT_BORDER_THREAD | WEFT_BORDER_FOREIGN);
+
 static inline bool is(const char *who)
 {
         return strcmp((const char *)weft_get(&user), who) == 0;
+}
+
+/* On the other side: that one came here, and what had to stay did not. */
+MAYBE_UNUSED static inline bool came(const char *who)
+{
+        return is(who) && !weft_get(&stays);
 }
 
 /* Where it fails anyway, nobody wants to wait for it. */
@@ -94,6 +103,7 @@ static inline int run_tests(const struct test *tests, int n)
         alarm(180);
         for (int i = 0; i < n; i++) {
                 failures_here = 0;
+                CHECK(weft_set(&stays, nobody, NULL) == 0);
                 tests[i].fn();
                 CHECK(becomes_held(0));
                 CHECK(is(nobody));

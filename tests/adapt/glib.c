@@ -12,7 +12,7 @@ static int calls, notified; /* each from one thread at a time */
 static void count_notify(gpointer data)
 {
         CHECK(data == ada);
-        CHECK(is(ada));
+        CHECK(came(ada));
         notified++;
 }
 
@@ -32,7 +32,7 @@ static void begin(void)
 static gboolean look_once(gpointer data)
 {
         CHECK(data == ada);
-        CHECK(is(ada));
+        CHECK(came(ada));
         CHECK(held() == 1);
         CHECK(weft_set(&user, grace, NULL) == 0);
         calls++;
@@ -164,7 +164,7 @@ static gpointer other_loop(gpointer loop)
 
 static gboolean look_and_quit(gpointer loop)
 {
-        CHECK(is(ada));
+        CHECK(came(ada));
         CHECK(held() == 1);
         g_main_loop_quit((GMainLoop *)loop);
         return G_SOURCE_REMOVE;
@@ -293,7 +293,7 @@ static void on_ready(GObject *source, GAsyncResult *result, gpointer data)
 {
         GError *error = NULL;
         CHECK(source == NULL);
-        CHECK(is(ada));
+        CHECK(came(ada));
         gssize n = g_task_propagate_int(G_TASK(result), &error);
         CHECK(data == &ready);
         CHECK(error ? g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED) : n == 7);

@@ -12,17 +12,14 @@
 
 #include "check.h"
 
-static weft_var request = WEFT_VAR_INIT("request");
-
 static int number(void *value, char *text, size_t size)
 {
         return snprintf(text, size, "%d", (int)(intptr_t)value);
 }
 
-static const struct weft_glib_log_field fields[] = {
-    {"USER", &user, NULL},
-    {"REQUEST", &request, number},
-};
+static weft_var request = WEFT_VAR_INIT("request", .format = number);
+
+static const struct weft_glib_log_field fields[] = {{"USER", &user}, {"REQUEST", &request}};
 
 /* ---- a writer that keeps the last line of its thread ---- */
 

@@ -109,7 +109,7 @@ static void exceptions()
         WEFT_WITH (&user, ada) {
                 WEFT_WITH (&kept, ada) {
                         result = adapt::async(std::launch::deferred, [] {
-                                CHECK(is(ada));
+                                CHECK(came(ada));
                                 WEFT_WITH (&user, grace)
                                         throw std::runtime_error("thrown");
                         });
@@ -135,7 +135,7 @@ static void functions()
         WEFT_WITH (&user, ada) {
                 WEFT_WITH (&kept, ada) {
                         auto by_reference = adapt::inherit([&at](int n) -> int & {
-                                CHECK(is(ada));
+                                CHECK(came(ada));
                                 CHECK(weft_set(&user, grace, nullptr) == 0);
                                 at += n;
                                 return at;

@@ -12,7 +12,7 @@
 
 static void look_and_set(void)
 {
-        CHECK(is(ada));
+        CHECK(came(ada));
         CHECK(held() == 1);
         CHECK(weft_set(&user, grace, NULL) == 0);
         CHECK(is(grace));

@@ -32,7 +32,7 @@ static void end(void)
 /* In each callback but a work's: as ada, and not for the next one. */
 static void look(void)
 {
-        CHECK(is(ada));
+        CHECK(came(ada));
         CHECK(weft_set(&user, grace, NULL) == 0);
 }
 

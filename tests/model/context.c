@@ -374,3 +374,123 @@ MODEL(context_two_set_two_vars_first, .preemptions = 3, .keeps = VARS_KEPT)
         sets(&other);
         model_join_all();
 }
+
+/* ---- what is made of a context for the other side of a border ---- */
+
+static weft_var dropped = WEFT_VAR_INIT("dropped", .drop_at = WEFT_BORDER_TASK);
+
+/* Sees what was bound when it was made. */
+static int crosses(void *bound)
+{
+        weft_context *across;
+        void *value = NULL;
+        model_check(weft_context_cross(WEFT_BORDER_TASK, &across) == 0);
+        model_check(weft_context_lookup(across, &plain, &value) == 0 && value == bound);
+        model_check(weft_context_lookup(across, &dropped, &value) == -ENOENT);
+        weft_context_unref(across);
+        return 0;
+}
+
+static void runs_crosses(void *bound)
+{
+        weft_context_run(context, crosses, bound, NULL);
+        weft_context_unref(context);
+}
+
+/* Both make it; one is kept. */
+MODEL(context_two_cross, .preemptions = 3, .keeps = VARS_KEPT)
+{
+        bind(&plain, &plain);
+        bind(&dropped, &dropped);
+        context = weft_context_capture();
+        model_start("crosses", runs_crosses, &plain);
+        crosses(&plain);
+        crosses(&plain);
+        model_join_all();
+        weft_context_unref(weft_context_swap(NULL));
+}
+
+/* The other one has made something of it, and gives its reference back: then the owner must not
+ * edit it in place, though it is the only one. */
+MODEL(context_cross_and_set, .preemptions = 3, .keeps = VARS_KEPT)
+{
+        bind(&plain, &plain);
+        bind(&dropped, &dropped);
+        context = weft_context_capture();
+        model_start("crosses", runs_crosses, &plain);
+        bind(&dropped, &plain);
+        bind(&plain, &context);
+        crosses(&context);
+        model_join_all();
+        weft_context_unref(weft_context_swap(NULL));
+}
+
+/* A value that is shared by both sides, and given back on each. */
+MODEL(context_cell_beyond_a_border, .preemptions = 2, .keeps = VARS_KEPT)
+{
+        bind(&kept, &alive);
+        bind(&plain, &plain);
+        bind(&dropped, &dropped);
+        context = weft_context_capture();
+        model_start("crosses", runs_crosses, &plain);
+        weft_context_unref(weft_context_swap(NULL));
+        model_join_all();
+        model_check(alive == 0);
+}
+
+/* ---- hooks ---- */
+
+static void count(void *previous, void *next, void *told)
+{
+        model_check(previous != next);
+        ++*(int *)told;
+}
+
+static int told[2];
+static weft_var followed[2] = {
+    WEFT_VAR_INIT("one", .on_change = count, .on_change_user = &told[0]),
+    WEFT_VAR_INIT("two", .on_change = count, .on_change_user = &told[1])};
+
+/* Whoever has bound a var has its hook found, whatever others bind first meanwhile. */
+static void follows(void *i)
+{
+        int at = (int)(intptr_t)i;
+        bind(&followed[at], &told);
+        weft_context_unref(weft_context_swap(NULL));
+        model_check(told[at] == 2);
+}
+
+MODEL(context_two_set_a_var_with_a_hook_first, .preemptions = 2, .stale = 1, .keeps = VARS_KEPT + 2)
+{
+        told[0] = told[1] = 0;
+        model_start("follows", follows, NULL);
+        follows((void *)1);
+        model_join_all();
+}
+
+/* So has whoever is given its binding, and a place is used again. */
+static void runs_followed(void *unused)
+{
+        (void)unused;
+        weft_context_run(context, look, NULL, NULL);
+        model_check(told[0] == 3);
+        weft_context_unref(context);
+}
+
+MODEL(context_set_a_var_with_a_hook_first_beside_one_who_is_told, .preemptions = 2, .stale = 1,
+      .keeps = VARS_KEPT + 2)
+{
+        weft_var gone = WEFT_VAR_INIT("gone", .on_change = count, .on_change_user = &told[1]);
+        told[0] = told[1] = 0;
+        bind(&gone, &told);
+        weft_context_unref(weft_context_swap(NULL));
+        bind(&followed[0], &told);
+        context = weft_context_swap(NULL);
+        weft_var_fini(&gone);
+        told[0] = 1;
+        model_start("runs", runs_followed, NULL);
+        bind(&followed[1], &told);
+        weft_context_unref(weft_context_swap(NULL));
+        model_join_all();
+        model_check(told[1] == 4);
+}

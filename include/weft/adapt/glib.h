@@ -20,7 +20,8 @@
  * (g_source_remove_by_user_data() and its kin, g_async_result_get_user_data(),
  * g_thread_pool_move_to_front(), a sort function) does not find yours: keep the id of the source.
  *
- * Threads: as the function of GLib. Errors: as well; without memory GLib ends the process. GLib
+ * Threads: as the function of GLib. Errors: as well; without memory GLib ends the process, and so
+ * does a context that cannot cross (weft_context_cross()). GLib
  * 2.70 or later; compile with pkg-config's flags for glib-2.0 and gio-2.0.
  */
 #ifndef WEFT_ADAPT_GLIB_H
@@ -32,6 +33,16 @@
 #include <weft/context.h>
 
 WEFT_BEGIN_DECLS
+
+/* Private: the current context, as it is on the other side. */
+static inline weft_context *weft_glib__cross(void)
+{
+        weft_context *context = NULL;
+        int r = weft_context_cross(WEFT_BORDER_FOREIGN, &context);
+        if (r < 0)
+                g_error("weft: a context cannot cross to GLib: %s", weft_strerror(r));
+        return context;
+}
 
 /* ---- sources ---- */
 
@@ -47,7 +58,7 @@ static inline struct weft_glib__call *weft_glib__call_new(GSourceFunc fn, void *
                                                           GDestroyNotify notify)
 {
         struct weft_glib__call *call = g_new(struct weft_glib__call, 1);
-        call->context = weft_context_capture();
+        call->context = weft_glib__cross();
         call->fn = fn;
         call->data = data;
         call->notify = notify;
@@ -224,7 +235,7 @@ static inline gboolean weft_glib_thread_pool_push(GThreadPool *pool, gpointer da
 {
         struct weft_glib__item *item = g_new(struct weft_glib__item, 1);
         item->workers = (struct weft_glib__workers *)pool->user_data;
-        item->context = weft_context_capture();
+        item->context = weft_glib__cross();
         item->data = data;
         g_atomic_ref_count_inc(&item->workers->refs);
         return g_thread_pool_push(pool, item, error);
@@ -265,7 +276,7 @@ static inline void weft_glib__task_free(gpointer arg)
 static inline struct weft_glib__task *weft_glib__task_new(void)
 {
         struct weft_glib__task *t = g_new0(struct weft_glib__task, 1);
-        t->context = weft_context_capture();
+        t->context = weft_glib__cross();
         return t;
 }
 

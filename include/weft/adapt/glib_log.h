@@ -30,12 +30,11 @@
 
 WEFT_BEGIN_DECLS
 
-/* A field, and the var whose value it has: as its text is, of WEFT_GLIB_LOG_TEXT bytes at most,
- * where there is a function for that, which is as snprintf(); else the value itself is a string. */
+/* A field, and the var whose value it has, as its format() writes it, in WEFT_GLIB_LOG_TEXT bytes
+ * at most; without one the value itself is a string. */
 struct weft_glib_log_field {
         const char *key; /* upper case, digits and _, as the journal wants it */
         const weft_var *var;
-        int (*format)(void *value, char *text, size_t size);
 };
 enum { WEFT_GLIB_LOG_TEXT = 256 };
 
@@ -56,13 +55,12 @@ static inline gboolean weft_glib__logged(const GLogField *fields, gsize n, const
         return FALSE;
 }
 
-static inline const char *weft_glib__log_text(const struct weft_glib_log_field *field, void *value,
-                                              char *text)
+static inline const char *weft_glib__log_text(const weft_var *var, void *value, char *text)
 {
-        if (!field->format)
+        if (!var->format)
                 return (const char *)value;
         text[0] = '\0';
-        field->format(value, text, WEFT_GLIB_LOG_TEXT);
+        var->format(value, text, WEFT_GLIB_LOG_TEXT);
         return text;
 }
 
@@ -84,7 +82,8 @@ static inline GLogWriterOutput weft_glib_log_writer(GLogLevelFlags level, const 
                     weft_glib__logged(fields, n_fields, field->key))
                         continue;
                 all[n].key = field->key;
-                all[n].value = weft_glib__log_text(field, value, text + i * WEFT_GLIB_LOG_TEXT);
+                all[n].value =
+                    weft_glib__log_text(field->var, value, text + i * WEFT_GLIB_LOG_TEXT);
                 all[n].length = -1;
                 n++;
         }

@@ -23,6 +23,9 @@
  * task that runs on it, sees nothing of them (C6). A thread that runs another task while this one
  * waits (taskwait, taskyield, barriers) comes back to this context.
  *
+ * Where vars with a policy (C12) may be bound, weft_context_cross(WEFT_BORDER_FOREIGN, &context)
+ * takes the place of weft_context_capture().
+ *
  * Ownership: WEFT_OMP_IN borrows the reference, and takes one of its own while the block runs.
  * WEFT_OMP_TAKE takes the caller's over. A task that OpenMP throws away (`cancel taskgroup`) never
  * enters its block: where that may be, keep the reference outside, give it back after the

@@ -19,7 +19,8 @@
  * its captures are destroyed by the wrapper, in whatever context is current there.
  *
  * Threads: a wrapper may be called on many threads at once if its function may. Errors: those of
- * the standard library (std::system_error, std::bad_alloc); nothing is held after one.
+ * the standard library (std::system_error, std::bad_alloc), thrown also for a context that cannot
+ * cross (weft_context_cross()); nothing is held after one.
  */
 #ifndef WEFT_ADAPT_STD_HPP
 #define WEFT_ADAPT_STD_HPP
@@ -27,7 +28,9 @@
 #include <functional>
 #include <future>
 #include <memory>
+#include <new>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <type_traits>
 #include <utility>
@@ -47,8 +50,13 @@ namespace detail
 class reference
 {
       public:
-        reference() : context(weft_context_capture())
+        explicit reference(unsigned border) : context(nullptr)
         {
+                int r = weft_context_cross(border, &context);
+                if (r == -ENOMEM)
+                        throw std::bad_alloc();
+                if (r < 0)
+                        throw std::system_error(-r, std::generic_category(), weft_strerror(r));
         }
         reference(const reference &other) : context(weft_context_ref(other.context))
         {
@@ -106,7 +114,7 @@ template <class Call> decltype(auto) enter(weft_context *context, Call &&call)
 template <class Function> class inherited
 {
       public:
-        explicit inherited(Function f) : function(std::move(f))
+        inherited(unsigned border, Function f) : held(border), function(std::move(f))
         {
         }
 
@@ -133,13 +141,15 @@ template <class Function> class inherited
 /* weft::adapt::inherit - f with the current context, for any executor. Since 0.1. */
 template <class Function> inherited<std::decay_t<Function>> inherit(Function &&f)
 {
-        return inherited<std::decay_t<Function>>(std::forward<Function>(f));
+        return inherited<std::decay_t<Function>>(WEFT_BORDER_FOREIGN, std::forward<Function>(f));
 }
 
 /* weft::adapt::thread - std::thread(f, args...), in the current context. Since 0.1. */
 template <class Function, class... Args> std::thread thread(Function &&f, Args &&...args)
 {
-        return std::thread(inherit(std::forward<Function>(f)), std::forward<Args>(args)...);
+        return std::thread(
+            inherited<std::decay_t<Function>>(WEFT_BORDER_THREAD, std::forward<Function>(f)),
+            std::forward<Args>(args)...);
 }
 
 /* weft::adapt::async - std::async(policy, f, args...), in the current context; if it is deferred,

@@ -42,13 +42,19 @@ static inline int weft__thrd_starts(void *arg)
 static inline int weft__thrd_create_by(int (*create)(thrd_t *, thrd_start_t, void *),
                                        thrd_t *ret_thread, thrd_start_t fn, void *arg)
 {
+        weft_context *context;
+        int r = weft_context_cross(WEFT_BORDER_THREAD, &context);
+        if (r < 0)
+                return r == -ENOMEM ? thrd_nomem : thrd_error;
         struct weft__thrd_start *start = (struct weft__thrd_start *)malloc(sizeof(*start));
-        if (!start)
+        if (!start) {
+                weft_context_unref(context);
                 return thrd_nomem;
+        }
         start->fn = fn;
         start->arg = arg;
-        start->context = weft_context_capture();
-        int r = create(ret_thread, weft__thrd_starts, start);
+        start->context = context;
+        r = create(ret_thread, weft__thrd_starts, start);
         if (r != thrd_success) {
                 weft_context_unref(start->context);
                 free(start);
@@ -58,7 +64,8 @@ static inline int weft__thrd_create_by(int (*create)(thrd_t *, thrd_start_t, voi
 
 /* weft_thrd_create - thrd_create() whose thread starts from the creator's current context (C1).
  *
- * thrd_success; thrd_nomem; thrd_error: no thread could be started. Since 0.1. */
+ * thrd_success; thrd_nomem; thrd_error: no thread could be started, or the context cannot cross
+ * (weft_context_cross()). Since 0.1. */
 static inline int weft_thrd_create(thrd_t *ret_thread, thrd_start_t fn, void *arg)
 {
         return weft__thrd_create_by(thrd_create, ret_thread, fn, arg);

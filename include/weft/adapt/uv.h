@@ -24,7 +24,9 @@
  * to fire again; an async handle until it is closed. Values go on the thread of the loop.
  *
  * Threads: all on the loop's thread, as in libuv, but for uv_async_send(&async.handle), which may
- * be called from any. Errors: those of libuv, which are negative errnos; nothing is held after one.
+ * be called from any. Errors: those of libuv, which are negative errnos, and those of
+ * weft_context_cross(); nothing is held after one. A close cannot fail: if the context cannot
+ * cross, its callback runs in the empty one.
  */
 #ifndef WEFT_ADAPT_UV_H
 #define WEFT_ADAPT_UV_H
@@ -44,6 +46,14 @@ typedef struct weft_uv_work {
         uv_after_work_cb weft__after; /* or NULL */
         int weft__status;
 } weft_uv_work;
+
+/* Private: the current context for a callback that cannot be refused; the empty one, rather, where
+ * it cannot cross. */
+static inline weft_context *weft_uv__cross(void)
+{
+        weft_context *context;
+        return weft_context_cross(WEFT_BORDER_FOREIGN, &context) == 0 ? context : NULL;
+}
 
 /* Private. */
 static inline int weft_uv__work_run(void *arg)
@@ -87,10 +97,12 @@ static inline int weft_uv_queue_work(uv_loop_t *loop, weft_uv_work *work, uv_wor
 {
         if (!run)
                 return UV_EINVAL;
-        work->weft__context = weft_context_capture();
+        int r = weft_context_cross(WEFT_BORDER_FOREIGN, &work->weft__context);
+        if (r < 0)
+                return r;
         work->weft__work = run;
         work->weft__after = after;
-        int r = uv_queue_work(loop, &work->req, weft_uv__work_taken, weft_uv__work_ended);
+        r = uv_queue_work(loop, &work->req, weft_uv__work_taken, weft_uv__work_ended);
         if (r < 0)
                 work->weft__context = weft_context_unref(work->weft__context);
         return r;
@@ -160,11 +172,17 @@ static inline int weft_uv_timer_start(weft_uv_timer *timer, uv_timer_cb fn, uint
 {
         if (!fn)
                 return UV_EINVAL;
-        int r = uv_timer_start(&timer->handle, weft_uv__timer_fired, timeout, repeat);
+        weft_context *context;
+        int r = weft_context_cross(WEFT_BORDER_FOREIGN, &context);
         if (r < 0)
                 return r;
+        r = uv_timer_start(&timer->handle, weft_uv__timer_fired, timeout, repeat);
+        if (r < 0) {
+                weft_context_unref(context);
+                return r;
+        }
         weft_context *previous = timer->weft__context;
-        timer->weft__context = weft_context_capture();
+        timer->weft__context = context;
         timer->weft__fired = fn;
         weft_context_unref(previous);
         return 0;
@@ -184,7 +202,7 @@ static inline int weft_uv_timer_stop(weft_uv_timer *timer)
 static inline void weft_uv_timer_close(weft_uv_timer *timer, uv_close_cb fn)
 {
         weft_context *previous = timer->weft__context;
-        timer->weft__context = fn ? weft_context_capture() : NULL;
+        timer->weft__context = fn ? weft_uv__cross() : NULL;
         timer->weft__closed = fn;
         uv_close((uv_handle_t *)&timer->handle, fn ? weft_uv__timer_closed : NULL);
         weft_context_unref(previous);
@@ -235,9 +253,12 @@ static inline int weft_uv_async_init(uv_loop_t *loop, weft_uv_async *async, uv_a
 {
         async->weft__context = NULL;
         async->weft__sent = fn;
-        int r = uv_async_init(loop, &async->handle, fn ? weft_uv__async_sent : NULL);
-        if (r == 0 && fn)
-                async->weft__context = weft_context_capture();
+        int r = fn ? weft_context_cross(WEFT_BORDER_FOREIGN, &async->weft__context) : 0;
+        if (r < 0)
+                return r;
+        r = uv_async_init(loop, &async->handle, fn ? weft_uv__async_sent : NULL);
+        if (r < 0)
+                async->weft__context = weft_context_unref(async->weft__context);
         return r;
 }
 
@@ -245,7 +266,7 @@ static inline int weft_uv_async_init(uv_loop_t *loop, weft_uv_async *async, uv_a
 static inline void weft_uv_async_close(weft_uv_async *async, uv_close_cb fn)
 {
         weft_context *previous = async->weft__context;
-        async->weft__context = fn ? weft_context_capture() : NULL;
+        async->weft__context = fn ? weft_uv__cross() : NULL;
         async->weft__closed = fn;
         uv_close((uv_handle_t *)&async->handle, fn ? weft_uv__async_closed : NULL);
         weft_context_unref(previous);

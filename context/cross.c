@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Borders (see cross.h): what is made of a context for the other side of one, once.
+ *
+ * It is a copy in which vars are unset, or bound to what they hand on; or the context itself, if
+ * its vars let all through. Either is kept in the context (weft__policed), for all that cross there
+ * later, so that crossing is O(1) as capturing is. From then on the context is not edited in place
+ * any more, though it has one owner (FROZEN): what was made of it would be wrong.
+ *
+ * A context owns what was made of it, and that what was made of that. For a chain of tasks, each
+ * submitted by the one before, that could be a chain without end, kept by the first; so it ends
+ * after GENERATIONS, and is made anew each time.
+ *
+ * Pairings
+ *  K3  what was made of a context is kept (release, by compare-and-swap) -> found (acquire)
+ */
+#include "cross.h"
+
+#include "map.h"
+#include "thread.h"
+#include "var.h"
+
+enum { GENERATIONS = 16 };
+
+atomic_bool weft__policed_ever;
+
+struct crossing {
+        weft_context *from;
+        weft_context *made; /* NULL while nothing differs */
+        unsigned border;
+};
+
+/* What is made of a context belongs to its maker yet: let it go. */
+static void discard(weft_context *made)
+{
+        if (made)
+                weft__map_destroy(made);
+        weft__cells_release();
+}
+
+/* Put raw into key's slot on the other side; what it owns stays the caller's on failure. */
+static int put(struct crossing *x, uint32_t key, void *raw)
+{
+        if (!x->made) {
+                x->made = weft__map_copy(x->from, 0);
+                if (!x->made)
+                        return -ENOMEM;
+                const struct weft__policed *from = (const struct weft__policed *)x->from;
+                ((struct weft__policed *)x->made)->generation = from->generation + 1;
+        }
+        if (!weft__map_prepare(x->made, key))
+                return -ENOMEM;
+        weft__map_discard(key, weft__map_exchange(x->made, key, raw));
+        return 0;
+}
+
+/* Bind what a var hands on; the reference that came with it is the binding's. */
+static int put_value(struct crossing *x, const weft_var *var, uint32_t key, void *value)
+{
+        void *raw;
+        int r = weft__map_raw(var, key, value, &raw);
+        if (r == 0) {
+                r = put(x, key, raw);
+                if (r < 0 && key & WEFT__KEPT)
+                        weft__free(raw, sizeof(struct weft__cell));
+        }
+        if (r < 0 && var->release)
+                var->release(value);
+        return r;
+}
+
+static int cross_binding(uint32_t key, void *raw, void *arg)
+{
+        struct crossing *x = arg;
+        const weft_var *var = weft__var_of(key);
+        void *value;
+        if (!var || (!var->drop_at && !var->hand_on))
+                return 0;
+        if (var->drop_at & x->border)
+                return put(x, key, WEFT__UNSET);
+        if (!var->hand_on)
+                return 0;
+        int r = var->hand_on(x->border, weft__map_value(key, raw), &value);
+        if (r == -ENOENT)
+                return put(x, key, WEFT__UNSET);
+        return r < 0 ? r : r > 0 ? 0 : put_value(x, var, key, value);
+}
+
+/* A reference to what was made and is kept. */
+static weft_context *take(weft_context *made)
+{
+        return made->count ? weft_context_ref(made) : NULL;
+}
+
+/* Keep what was made, unless somebody else has been quicker; a reference to what is kept. */
+static weft_context *keep(struct weft__policed *from, int at, weft_context *made)
+{
+        weft_context *theirs = NULL, *mine = made ? made : &from->context;
+        /* relaxed: whoever would edit the context is the only one left, and so has seen by K2 what
+         * all others did */
+        atomic_fetch_or_explicit(&from->context.refs, WEFT__FROZEN, memory_order_relaxed);
+        /* K3 ->; -> K3 if there is one already */
+        if (atomic_compare_exchange_strong_explicit(&from->across[at], &theirs, mine,
+                                                    memory_order_release, memory_order_acquire))
+                return take(mine);
+        theirs = take(theirs);
+        discard(made);
+        return theirs;
+}
+
+static int make(weft_context *context, unsigned border, weft_context **ret)
+{
+        struct weft__policed *from = (struct weft__policed *)context;
+        struct crossing x = {.from = context, .border = border};
+        int r = weft__map_walk(context, cross_binding, &x);
+        if (r < 0) {
+                discard(x.made);
+                return r;
+        }
+        if (from->generation < GENERATIONS) {
+                *ret = keep(from, __builtin_ctz(border), x.made);
+        } else if (!x.made) {
+                *ret = weft_context_ref(context);
+        } else if (x.made->count) {
+                *ret = x.made;
+        } else {
+                discard(x.made);
+                *ret = NULL;
+        }
+        return 0;
+}
+
+int weft__context_across(weft_context *context, unsigned border, weft_context **ret)
+{
+        if (!context || !context->policed) {
+                *ret = weft_context_ref(context);
+                return 0;
+        }
+        const struct weft__policed *from = (const struct weft__policed *)context;
+        weft_context *made = atomic_load_explicit(&from->across[__builtin_ctz(border)],
+                                                  memory_order_acquire); /* -> K3 */
+        if (made) {
+                *ret = take(made);
+                return 0;
+        }
+        /* Held meanwhile: hand_on() may set something. */
+        weft_context_ref(context);
+        int r = make(context, border, ret);
+        weft_context_unref(context);
+        return r;
+}
+
+int weft_context_cross(unsigned border, weft_context **ret)
+{
+        if (!ret || border >= 1u << WEFT__BORDERS || __builtin_popcount(border) != 1)
+                return -EINVAL;
+        return weft__context_across(weft__thread.here.context, border, ret);
+}
