@@ -663,8 +663,9 @@ endif
 $(B)/obj/perf/%.c.o: perf/%.c $(B)/flags
 	$(compile) $(COMMON) $< -o $@
 
-# What it measures is inside the library.
+# What it measures is inside the library; what draws the timelines too.
 $(B)/obj/perf/bench/switch.c.o: COMMON += -I.
+$(B)/obj/perf/compare/%.c.o: COMMON += -I.
 
 # ---- Installing ----------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * A trace as a picture: inline SVG, a lane for each worker, a colour for each request.
+ * A trace as a picture, by pool/timeline.h: a lane for each worker, a colour for each request.
  */
 #ifndef COMPARE_PICTURE_H
 #define COMPARE_PICTURE_H
@@ -11,9 +11,6 @@
 #include "trace.h"
 
 enum { PICTURE_REQUESTS = 6 }; /* as many colours as there are; requests of a traced run */
-
-/* The fills that the page must give to the classes r0 (none) to r6; and as a stroke to w1 to w6. */
-extern const char *const picture_colours[PICTURE_REQUESTS + 1];
 
 /* How many of the spans found another request than the one they were for, or none. */
 size_t picture_wrong(const struct trace *trace);

@@ -6,17 +6,13 @@
 
 #include <stdlib.h>
 
+#include "pool/text.h"
+#include "pool/timeline.h"
+
 #include "picture.h"
 #include "share.h"
 
 static const char style[] =
-    "body{font:15px/1.5 system-ui,sans-serif;color:#1f2328;background:#fff;margin:2.5rem auto;"
-    "max-width:1120px;padding:0 1rem}\n"
-    "h1{font-size:1.6rem;margin:0 0 .25rem}\n"
-    "h2{font-size:1.15rem;margin:2.5rem 0 .5rem}\n"
-    "h3{font-size:1rem;margin:1.5rem 0 .25rem;display:flex;justify-content:space-between}\n"
-    "p{margin:.25rem 0}\n"
-    ".quiet{color:#59636e}\n"
     "table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}\n"
     "th,td{padding:.3rem .75rem;text-align:right;border-bottom:1px solid #e6e8eb}\n"
     "th:first-child{text-align:left;font-weight:400}\n"
@@ -28,42 +24,7 @@ static const char style[] =
     "td.wrong:last-child{background:#ffebe9}\n"
     ".verdict{border-left:4px solid #1a7f37;padding:.4rem .9rem;background:#f0f9f4;margin:1rem 0}\n"
     ".verdict.failed{border-color:#d1242f;background:#ffebe9;white-space:pre-line}\n"
-    ".bad{color:#b3121d}.good{color:#1a7f37}\n"
-    "svg{display:block;width:100%;height:auto}\n"
-    "svg text{font:12px system-ui,sans-serif;fill:#59636e}\n"
-    "svg .sign{font-size:10px;text-anchor:middle}\n"
-    "svg .found{font-weight:600;text-anchor:middle;fill:#1f2328}\n"
-    "svg path[class^=w]{fill:none;stroke-width:1.5}\n"
-    "small{color:#59636e}\n"
-    "svg .rail{fill:#f3f4f6}\n"
-    "svg .mark{fill:#d1242f}\n"
-    "svg .bled{stroke:#d1242f;stroke-width:1}\n"
-    ".legend{display:flex;flex-wrap:wrap;gap:.4rem 1.25rem;margin:.75rem 0;align-items:center}\n"
-    ".legend span{display:inline-flex;align-items:center;gap:.4rem}\n"
-    ".legend svg{width:18px;height:18px;flex:none}\n";
-
-static void write_escaped(const char *text, FILE *to)
-{
-        for (; *text; text++) {
-                switch (*text) {
-                case '&':
-                        fputs("&amp;", to);
-                        break;
-                case '<':
-                        fputs("&lt;", to);
-                        break;
-                case '>':
-                        fputs("&gt;", to);
-                        break;
-                case '"':
-                        fputs("&quot;", to);
-                        break;
-                default:
-                        fputc((unsigned char)*text < ' ' ? '?' : *text, to);
-                        break;
-                }
-        }
-}
+    ".bad{color:#b3121d}.good{color:#1a7f37}\n";
 
 static void write_head(const struct comparison *c, FILE *to)
 {
@@ -71,15 +32,13 @@ static void write_head(const struct comparison *c, FILE *to)
               "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
               "<title>thread-local against task-local</title>\n<style>\n",
               to);
+        weft__timeline_style(to);
         fputs(style, to);
-        for (int r = 0; r <= PICTURE_REQUESTS; r++)
-                fprintf(to, ".r%d{fill:%s}.w%d{stroke:%s}\n", r, picture_colours[r], r,
-                        picture_colours[r]);
         fputs("</style>\n</head>\n<body>\n<h1>Thread-local against task-local</h1>\n"
               "<p class=\"quiet\">",
               to);
         fprintf(to, "%zu files (%.1f MB) of ", c->tree.count, (double)c->tree.bytes / 1e6);
-        write_escaped(c->root, to);
+        weft__text_html(c->root, to);
         fprintf(to, ", hashed and entered into SQLite by %d requests on %u worker%s; ", c->requests,
                 c->workers, c->workers == 1 ? "" : "s");
         fprintf(to, "%d of the requests roll back.", c->requests / 3);
@@ -99,7 +58,7 @@ static void write_verdict(const struct comparison *c, FILE *to)
                 fclose(memory);
         if (failed) {
                 fputs("<p class=\"verdict failed\">", to);
-                write_escaped(sentences, to);
+                weft__text_html(sentences, to);
         } else {
                 fputs("<p class=\"verdict\">The weft var is wrong nowhere, "
                       "and every hazard was really provoked.",
@@ -174,13 +133,14 @@ static void write_legend(FILE *to)
             "nothing. Time runs to the right, with long stretches shortened.</p>\n"
             "<div class=\"legend quiet\">",
             to);
-        for (int r = 1; r <= PICTURE_REQUESTS; r++)
-                fprintf(to,
-                        "<span><svg viewBox=\"0 0 18 18\"><rect class=\"r%d\" width=\"18\" "
-                        "height=\"18\"/></svg>request %d%s</span>",
-                        r, r, share_rolls_back(r) ? " (rolls back)" : "");
-        fputs("<span><svg viewBox=\"0 0 18 18\"><path class=\"mark\" d=\"M9 4l6 11h-12z\"/></svg>"
-              "wrong reading</span><span>▸ begins</span><span>⋮ submits files</span>"
+        for (int r = 1; r <= PICTURE_REQUESTS; r++) {
+                char text[40];
+                snprintf(text, sizeof(text), "request %d%s", r,
+                         share_rolls_back(r) ? " (rolls back)" : "");
+                weft__timeline_sample((unsigned)r, text, to);
+        }
+        weft__timeline_sample_mark("wrong reading", to);
+        fputs("<span>▸ begins</span><span>⋮ submits files</span>"
               "<span>• answers</span><span>✓ commits</span>"
               "<span>↶ rolls back</span></div>\n",
               to);
