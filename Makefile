@@ -144,10 +144,12 @@ $(B)/obj/%.c.o: %.c $(B)/flags
 $(B)/obj/%.S.o: %.S $(B)/flags
 	$(compile) $(LIB_FLAGS) $< -o $@
 
-# What was built with other flags, or from other sources, is built again.
+# What was built with other flags, or from other sources, is built again; with probes, too, as soon
+# as there is their header.
 $(B)/flags: FORCE
 	@mkdir -p $(@D)
 	@printf '%s\n' '$(CC) $(LIB_FLAGS) $(LDFLAGS) $(LIBS)' '$(SOURCES)' >$@.now
+	@! $(CC) -E -include sys/sdt.h -x c /dev/null >/dev/null 2>&1 || echo probes >>$@.now
 	@cmp -s $@.now $@ || cp $@.now $@
 
 -include $(wildcard $(B)/obj/*/*.d $(B)/obj/*/*/*.d $(B)/obj/*/*/*/*.d $(B)/*.d $(B)/*/*.d)
@@ -356,6 +358,8 @@ HOUSE_CHECKS := \
     tests/adapt/run \
     tests/seeing/run \
     tests/gdb/run \
+    tests/probes/run \
+    tests/record/run \
     tests/docs/run \
     tests/python/run \
     tests/guides/run
@@ -367,7 +371,8 @@ HOUSE_CHECKS := \
 
 check:  ## build everything, run all tests, print the counts
 	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_check) $(DEPS_abi) $(DEPS_compare) $(DEPS_adapt) \
-	                        $(DEPS_docs) $(DEPS_gdb) $(DEPS_guides)'
+	                        $(DEPS_docs) $(DEPS_gdb) $(DEPS_guides) \
+	                        $(DEPS_probes)'
 	@+$(submake) VARIANT=test unit-programs
 	@+$(submake) check-all
 
@@ -711,6 +716,7 @@ DEPS_stress   := g++
 DEPS_check    := g++ clang libblocksruntime-dev libcriterion-dev pkg-config jq libxml2-utils \
                  python3
 DEPS_abi      := abigail-tools
+DEPS_probes   := systemtap-sdt-dev gdb binutils
 DEPS_compare  := libsqlite3-dev libjansson-dev libxxhash-dev
 DEPS_examples := libsqlite3-dev libhttp-parser-dev
 DEPS_docs     := mandoc cmark-gfm
@@ -734,7 +740,7 @@ DEPS_builds   := gcc clang lld llvm
 DEPS_coverage := clang-$(COVERAGE_CLANG) libclang-rt-$(COVERAGE_CLANG)-dev llvm-$(COVERAGE_CLANG) jq
 DEPS_promela  := spin
 DEPS_aarch64  := gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
-DEPS := $(sort $(foreach d,build check abi compare examples adapt docs guides server_test \
+DEPS := $(sort $(foreach d,build check abi probes compare examples adapt docs guides server_test \
           perf rivals lint $(CHECKERS) fuzz model promela faults aarch64,$(DEPS_$(d))))
 
 .PHONY: deps

@@ -13,6 +13,7 @@
 #include <weft/suspend.h>
 
 #include "group.h"
+#include "probe.h"
 #include "worker.h"
 
 /* ---- the owner of a group ---- */
@@ -137,6 +138,7 @@ static void end_unrun(weft_task *task)
                 weft__room_freed(pool);
         unsigned generation = weft__fork_generation();
         int result = weft__task_run(task, -ECANCELED);
+        WEFT__PROBE_END(task, result);
         weft__end_if_forked(generation, 0); /* others would be called off, which are the parent's */
         weft__task_tell(task, result);
         if (waited)

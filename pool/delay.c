@@ -2,7 +2,7 @@
  *
  * Tasks that wait for their time (see delay.h).
  *
- * A pool that is shut down: whoever puts a task into a heap looks at `closed` or `cancelling` under
+ * A pool that is shut down: whoever puts a task into a heap looks at `closed` or CANCELLING under
  * the heap's lock, and whoever shuts down sets them and then goes through the heaps, under their
  * locks. So no task is left behind.
  *
@@ -15,6 +15,7 @@
 #include <weft/suspend.h>
 #include <weft/timer.h>
 
+#include "probe.h"
 #include "submit.h"
 #include "worker.h"
 
@@ -139,8 +140,10 @@ void weft__delay_expel(weft_pool *pool, bool all)
 static bool too_late(const weft_pool *pool, const weft_task *task)
 {
         /* relaxed: the lock orders it, see above */
-        return atomic_load_explicit(is_periodic(task) ? &pool->closed : &pool->cancelling,
-                                    memory_order_relaxed);
+        if (is_periodic(task))
+                return atomic_load_explicit(&pool->closed, memory_order_relaxed);
+        /* relaxed: as above */
+        return atomic_load_explicit(&pool->modes, memory_order_relaxed) & WEFT__CANCELLING;
 }
 
 /* Whose heap a task goes into that was spawned by this thread. */
@@ -203,6 +206,7 @@ static int spawn(weft_pool *pool, weft_task **ret, int64_t when, int64_t period,
         task->period = period;
         if (ret)
                 *ret = task;
+        WEFT__PROBE_SUBMIT(pool, fn, arg);
         begin_to_wait(pool, task, when);
         return 0;
 }

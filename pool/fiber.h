@@ -57,6 +57,7 @@ struct weft__fiber {
         struct weft__worker *home;
         struct weft_task *task; /* the one that runs or is parked on it; NULL: it is in the loop */
         bool shielded;          /* that task is in a WEFT_SHIELD block */
+        bool recorded;          /* its end will be, as its start was: record.c */
         uint32_t id;            /* of that task: another one for each that is run, see below */
         struct weft__handover *handover; /* by which that task began, see park.c; NULL: by another
                                             way, or nobody depends on it any more */

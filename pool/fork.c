@@ -27,6 +27,7 @@
 #include <weft/fork.h>
 #include <weft/suspend.h>
 
+#include "probe.h"
 #include "worker.h"
 
 /* So many joins while somebody waits outside: then it has a turn. */
@@ -54,6 +55,7 @@ static bool publish(weft__worker *w)
         task->context = job->weft__context;
         job->weft__task = task;
         weft__calls_give_away(job);
+        WEFT__PROBE_SUBMIT(w->pool, task->fn, task->arg);
         weft__count(&w->counts.submitted, false);
         weft__room_exceed(w->pool);
         weft__enqueue(w->pool, task);
@@ -152,7 +154,10 @@ static int run_taken_back(weft__worker *w, weft_job *job)
                                                                         weft__fork_generation()};
         weft__count(&w->counts.started, false);
         weft__room_freed(w->pool);
-        return t.result = call_known(job);
+        WEFT__PROBE_START(w->pool, t.task, job->weft__fn, job->weft__arg);
+        t.result = call_known(job);
+        WEFT__PROBE_END(t.task, t.result);
+        return t.result;
 }
 
 /* Join a job that has become a task: take it back if nobody has begun it, else wait for it. */

@@ -55,7 +55,8 @@ enum weft__rank {
         WEFT__RANK_ROOM,
         WEFT__RANK_LANE, /* of the injector, and its late ones */
         WEFT__RANK_IDLE,
-        WEFT__RANK_DEPOT, /* of the memory of tasks */
+        WEFT__RANK_DEPOT,  /* of the memory of tasks */
+        WEFT__RANK_RECORD, /* a worker's: under it a var's format function is called */
 };
 
 #if defined(WEFT_TEST_HOOKS) && !defined(WEFT_MODEL)

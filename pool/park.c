@@ -27,6 +27,8 @@
 
 #include "deadline.h"
 #include "fork.h"
+#include "probe.h"
+#include "record.h"
 #include "worker.h"
 
 enum {
@@ -120,9 +122,8 @@ void weft__park_commit(weft__worker *w)
 }
 
 /* With left NULL there is nothing to be done for the fiber that is left. */
-static inline void switch_to(weft__worker *w, weft__fiber *to, weft__fiber *left)
+static inline void switch_to(weft__worker *w, weft__fiber *from, weft__fiber *to, weft__fiber *left)
 {
-        weft__fiber *from = w->fiber;
         w->left = left;
         w->fiber = to;
         weft__fiber_switch(from, to, to == &w->base);
@@ -132,7 +133,7 @@ static inline void switch_to(weft__worker *w, weft__fiber *to, weft__fiber *left
 
 void weft__park_switch(weft__worker *w, weft__fiber *to)
 {
-        switch_to(w, to, w->fiber);
+        switch_to(w, w->fiber, to, w->fiber);
 }
 
 /* The one that will be resumed after the next: of many that wait little is in the cache. One that
@@ -303,9 +304,8 @@ static __attribute__((noinline)) void attend(weft__worker *w, weft__fiber *fiber
 }
 
 /* The task that runs is about to be left for another fiber. */
-static inline void set_aside(weft__worker *w, weft__fiber *to)
+static inline void set_aside(weft__worker *w, weft__fiber *from, weft__fiber *to)
 {
-        weft__fiber *from = w->fiber;
         if (weft__calls_newest() != WEFT__LINK_BOTTOM)
                 weft__fork_publish_all(w);
         weft__count(&w->parked, false);
@@ -316,16 +316,55 @@ static inline void set_aside(weft__worker *w, weft__fiber *to)
         } else {
                 weft__frame_set_aside(&from->aside);
         }
-        if (w->pool->migrate)
-                from->task->parked = from;
 }
 
-/* The same, and others go on. */
-static inline void leave_for(weft__worker *w, weft__fiber *to)
+/* (This and leave_for() are inlined by force, as they are what each wait spends its time with.) */
+static inline __attribute__((always_inline)) void switch_tasks(weft__worker *w, weft__fiber *from,
+                                                               weft__fiber *to, weft__fiber *left)
 {
-        if (__builtin_expect(w->fiber->handover != NULL, 0))
-                attend(w, w->fiber);
-        set_aside(w, to);
+        WEFT__PROBE_PARK(from, from->task);
+        set_aside(w, from, to);
+        switch_to(w, from, to, left);
+        WEFT__PROBE_RESUME(from, from->task);
+}
+
+static bool records(const weft_pool *pool)
+{
+        /* relaxed: the ring is looked for under a lock */
+        return atomic_load_explicit(&pool->modes, memory_order_relaxed) & WEFT__RECORDS;
+}
+
+/* leave_for() where others may go on with the task, or somebody wants to know. */
+static __attribute__((noinline)) void leave_noted(weft__worker *w, weft__fiber *from,
+                                                  weft__fiber *to, weft__fiber *left)
+{
+        if (w->pool->migrate)
+                from->task->parked = from;
+        if (records(w->pool))
+                weft__record_ends(false);
+        switch_tasks(w, from, to, left);
+        if (records(from->home->pool)) /* perhaps of another worker than before */
+                weft__record_begins(true);
+}
+
+/* Leave the task that runs, on `from`, for another fiber; returns when somebody goes on with it.
+ * With left NULL there is nothing to be done for it on the other side. */
+static inline __attribute__((always_inline)) void leave_for(weft__worker *w, weft__fiber *from,
+                                                            weft__fiber *to, weft__fiber *left)
+{
+        /* relaxed: MIGRATES does not change */
+        unsigned modes = atomic_load_explicit(&w->pool->modes, memory_order_relaxed);
+        if (__builtin_expect(modes & (WEFT__MIGRATES | WEFT__RECORDS), 0))
+                leave_noted(w, from, to, left);
+        else
+                switch_tasks(w, from, to, left);
+}
+
+/* Others are about to go on: whoever counts on this task's coming back at once does so no more. */
+static inline void let_others_go_on(weft__worker *w, weft__fiber *from)
+{
+        if (__builtin_expect(from->handover != NULL, 0))
+                attend(w, from);
 }
 
 void weft__park_resume(weft__worker *w, weft__fiber *fiber)
@@ -333,7 +372,7 @@ void weft__park_resume(weft__worker *w, weft__fiber *fiber)
         fiber->home = w;
         weft__frame_take_up(&fiber->aside);
         take_up(w, fiber);
-        switch_to(w, fiber, w->fiber);
+        switch_to(w, w->fiber, fiber, w->fiber);
 }
 
 enum weft__wake weft__wait(weft__waiter *waiter, int64_t deadline)
@@ -361,8 +400,8 @@ enum weft__wake weft__wait(weft__waiter *waiter, int64_t deadline)
                 set_timer(w, &waiter->timer, deadline);
         w->fiber->since = w->clock;
         count_away(w, 1);
-        leave_for(w, to);
-        switch_to(w, to, w->fiber);
+        let_others_go_on(w, waiter->fiber);
+        leave_for(w, waiter->fiber, to, waiter->fiber);
         count_away(w, -1u);
         if (timed)
                 stop_timer(w, &waiter->timer); /* of the worker that it parked on */
@@ -408,8 +447,7 @@ static inline enum weft__wake hand_over(weft__worker *w, weft__fiber *loop, weft
         w->handover = &handover;
         /* relaxed: nobody looks for a waiter in it */
         atomic_store_explicit(&from->wait.state, WEFT__DONE, memory_order_relaxed);
-        set_aside(w, loop);
-        switch_to(w, loop, NULL);
+        leave_for(w, from, loop, NULL);
         if (!handover.waits)
                 return WEFT__DONE;
         count_away(w, -1u);
@@ -443,7 +481,7 @@ void weft__park_hand_back(weft__worker *w, weft__fiber *to)
         weft__frame_take_up(&to->aside);
         take_up(w, to);
         keep_spare(w, w->fiber); /* nobody takes it before it is left */
-        switch_to(w, to, NULL);
+        switch_to(w, w->fiber, to, NULL);
 }
 
 /* Whether this worker has nothing to do but what runs. A hint: what it does not see is found at the
@@ -463,8 +501,8 @@ static void step_aside(weft__worker *w, weft__fiber *to)
         weft__fiber *from = w->fiber;
         /* relaxed: nobody looks for a waiter in it; the commit sees that it is over */
         atomic_store_explicit(&from->wait.state, WEFT__DONE, memory_order_relaxed);
-        leave_for(w, to);
-        switch_to(w, to, from);
+        let_others_go_on(w, from);
+        leave_for(w, from, to, from);
 }
 
 static int called_off(const weft__fiber *fiber)
@@ -479,9 +517,9 @@ int weft__park_yield(weft__fiber *from)
         WEFT__WAIT_AT(WEFT__AT_WAIT, &from->wait);
         if (to) {
                 /* Lined up before it is left: only this worker takes fibers from its line. */
-                leave_for(w, to);
+                let_others_go_on(w, from);
                 weft__worker_line_up(w, from);
-                switch_to(w, to, NULL);
+                leave_for(w, from, to, NULL);
                 return called_off(from);
         }
         if (alone(w))

@@ -34,6 +34,7 @@
 #include "futex.h"
 #include "overflow.h"
 #include "pools.h"
+#include "record.h"
 #include "worker.h"
 
 enum {
@@ -171,6 +172,7 @@ static int init_worker(weft_pool *pool, unsigned index)
         atomic_init(&w->tray.end, WEFT__FIRST(UINT64_MAX - 10));
         weft__lock_init(&w->timers.lock, WEFT__RANK_TIMERS);
         weft__lock_init(&w->delays.lock, WEFT__RANK_TIMERS);
+        weft__lock_init(&w->record.lock, WEFT__RANK_RECORD);
         atomic_init(&w->timers.due_at, WEFT_FOREVER);
         atomic_init(&w->delays.due_at, WEFT_FOREVER);
         w->spare = weft__park_loop_fiber(w); /* the one it begins on */
@@ -203,6 +205,7 @@ static int create(weft_pool **ret, const weft_pool_options *options)
         pool->workers = workers;
         pool->generation = weft__fork_generation();
         pool->migrate = o.flags & WEFT_MIGRATE || WEFT__KNOB(migrate);
+        atomic_init(&pool->modes, pool->migrate ? WEFT__MIGRATES : 0);
         pool->spins = weft__cpu_spares(workers) && !WEFT__KNOB(no_spin);
         weft__stacks_init(&pool->stacks, o.stack_size ? o.stack_size : DEFAULT_STACK);
         pool->max_queued = o.max_queued;
@@ -231,6 +234,7 @@ static int create(weft_pool **ret, const weft_pool_options *options)
                 return r;
         }
         weft__pools_add(pool);
+        weft__record_pool_made(pool);
         *ret = pool;
         return 0;
 }
@@ -350,7 +354,8 @@ static void close_pool(weft_pool *pool, weft_shutdown how)
         /* S1 <-> submit, S2 <-> end */
         atomic_store_explicit(&pool->closed, true, memory_order_seq_cst);
         if (how == WEFT_CANCEL)
-                atomic_store_explicit(&pool->cancelling, true, memory_order_seq_cst); /* X1 */
+                atomic_fetch_or_explicit(&pool->modes, WEFT__CANCELLING,
+                                         memory_order_seq_cst); /* X1 */
         weft__lock_give(&pool->ending.lock);
 
         weft__lock_take(&pool->room.lock);
@@ -423,6 +428,7 @@ weft_pool *weft_pool_destroy(weft_pool *pool)
                 /* -> E2: a visitor's last step may still be under way */
                 while (atomic_load_explicit(&pool->visitors, memory_order_acquire))
                         sched_yield();
+                weft__record_pool_ends(pool);
         }
         return pool_free(pool);
 }

@@ -11,6 +11,7 @@
 
 #include "deadline.h"
 #include "group.h"
+#include "probe.h"
 #include "worker.h"
 
 /* ---- counting ---- */
@@ -197,8 +198,11 @@ static __attribute__((noinline)) void run_here(weft_pool *pool, weft_task *task)
                 bool shielded = weft__shield_exchange(false);
                 int unrun = weft__deadline_missed(task) ? -ETIMEDOUT : 0;
                 unsigned generation = weft__fork_generation();
+                void *run = task; /* which may be another one when it ends */
+                WEFT__PROBE_START(pool, run, task->fn, task->arg);
                 int result = weft__task_run(task, unrun);
                 weft__end_if_forked(generation, result);
+                WEFT__PROBE_END(run, result);
                 weft__shield_exchange(shielded);
                 task = weft__task_exchange(caller);
                 weft__task_end(task, result);
@@ -222,6 +226,7 @@ static int submit_item(weft_pool *pool, weft_fn *fn, void *arg)
                 weft_context_unref(item.context);
                 return r;
         }
+        WEFT__PROBE_SUBMIT(pool, fn, arg);
         if (!weft__injector_put(&pool->injector, thread_number(), &item)) {
                 weft_context_unref(item.context);
                 refuse(pool, NULL, true);
@@ -285,6 +290,7 @@ int weft__submit(weft_pool *pool, const struct weft__closure *closure, struct we
         }
         if (ret)
                 *ret = task;
+        WEFT__PROBE_SUBMIT(pool, task->fn, task->arg);
         if (r == RUN_HERE)
                 run_here(pool, task);
         else

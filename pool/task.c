@@ -19,6 +19,8 @@
 
 #include "deadline.h"
 #include "group.h"
+#include "probe.h"
+#include "record.h"
 #include "submit.h"
 #include "worker.h"
 
@@ -137,13 +139,24 @@ void weft__not_returned(void)
             "the cancellation of its thread or by an exception (see weft/pool.h)\n");
 }
 
-int weft__task_run(weft_task *task, int unrun)
+/* Run fn, or not, in another way than usual. */
+static __attribute__((noinline)) int call_otherwise(const weft_task *task, int how)
+{
+        if (how < 0)
+                return how;
+        weft__record_begins(false);
+        int r = task->fn(task->arg);
+        weft__record_ends(true);
+        return r;
+}
+
+int weft__task_run(weft_task *task, int how)
 {
         WEFT__FRAME(task->context);
         WEFT__MUST_RETURN(returned);
         uintptr_t forked =
             weft__calls_newest(); /* by a task on top of which it runs: WEFT_CALLER */
-        int r = unrun < 0 ? unrun : task->fn(task->arg);
+        int r = how ? call_otherwise(task, how) : task->fn(task->arg);
         if (__builtin_expect(weft__calls_newest() != forked, 0))
                 weft__calls_left();
         if (task->drop)
@@ -159,6 +172,7 @@ static void run_callbacks(weft_pool *pool, weft_task *first)
         bool shared;
         struct weft__counts *counts = weft__counts_self(pool, &shared);
         for (weft_task *callback = first; callback; callback = callback->group_next) {
+                WEFT__PROBE_SUBMIT(pool, callback->fn, callback->arg);
                 weft__count(&counts->submitted, shared);
                 weft__room_exceed(pool);
         }

@@ -144,9 +144,11 @@ static inline void weft__task_begin(weft_task *task, weft_pool *pool, weft_fn *f
         atomic_init(&task->refs, 1);
 }
 
-/* Run fn and drop (or drop only, if it is not to be run: then unrun is its result, else 0) in a
- * frame of its own from its context; the result. The caller has claimed it. */
-int weft__task_run(weft_task *task, int unrun);
+/* Run fn and drop in a frame of its own from its context; the result. The caller has claimed it.
+ * How: 0; RECORDED: on a worker, and record.h is to know; less than 0: run drop only, this is the
+ * result. */
+enum { WEFT__RECORDED = 1 };
+int weft__task_run(weft_task *task, int how);
 
 /* What the library calls on a thread that others count on must return. A variable to be made true
  * when it has: where the stack is unwound before, the process ends with a message. It costs nothing

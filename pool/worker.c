@@ -24,6 +24,7 @@
 #include "deadline.h"
 #include "futex.h"
 #include "overflow.h"
+#include "probe.h"
 
 enum {
         FAIR = 61, /* a prime, so that it falls in with no pattern of the tasks */
@@ -244,57 +245,83 @@ static bool is_for_others(weft__worker *w, const weft_task *task)
         return (w->random >> 16) % TIMES != 0;
 }
 
-/* Why a task that is about to start is not run: its result then, else 0. */
-static inline int not_to_run(const weft_pool *pool, const weft_task *task)
+/* The same as how_to_run() in a pool that has one of these modes. */
+static __attribute__((noinline)) int how_to_run_in(unsigned modes, const weft_task *task)
+{
+        if (modes & WEFT__CANCELLING && !weft__task_is(task, WEFT__JOB))
+                return -ECANCELED;
+        if (weft__deadline_missed(task))
+                return -ETIMEDOUT;
+        return modes & WEFT__RECORDS ? WEFT__RECORDED : 0;
+}
+
+/* How a task that is about to start is to be run: weft__task_run(). */
+static inline int how_to_run(const weft_pool *pool, const weft_task *task)
 {
         /* relaxed: a task that is started just before the cancellation is one that runs */
-        if (atomic_load_explicit(&pool->cancelling, memory_order_relaxed) &&
-            !weft__task_is(task, WEFT__JOB))
-                return -ECANCELED;
+        unsigned modes = atomic_load_explicit(&pool->modes, memory_order_relaxed);
+        if (__builtin_expect(modes & (WEFT__CANCELLING | WEFT__RECORDS), 0))
+                return how_to_run_in(modes, task);
         return weft__deadline_missed(task) ? -ETIMEDOUT : 0;
 }
 
 /* Run it on the worker's fiber, which may be another worker's afterwards; its result. */
-static inline int call(weft__fiber *fiber, weft_task *task, int unrun)
+static inline __attribute__((always_inline)) int call(weft__fiber *fiber, weft_task *task, int how)
 {
         fiber->task = task;
         fiber->shielded = false;
         fiber->id += WEFT__ID_STEP;
         unsigned generation = weft__fork_generation();
-        int result = weft__task_run(task, unrun);
+        WEFT__PROBE_START(task->pool, fiber, task->fn, task->arg);
+        int result = weft__task_run(task, how);
         weft__end_if_forked(generation, result);
+        WEFT__PROBE_END(fiber, result);
         return result;
 }
 
 /* The end of a task may cancel others, whose destructors may wait: the fiber has its task so long.
  */
-static inline void called(weft__fiber *fiber, int unrun)
+static inline void called(weft__fiber *fiber, int how)
 {
         fiber->task = NULL;
         weft__worker *w = fiber->home;
-        weft__count(unrun ? &w->counts.cancelled : &w->counts.run, false);
+        weft__count(how < 0 ? &w->counts.cancelled : &w->counts.run, false);
 }
 
 static __attribute__((noinline)) void run_periodic(weft__fiber *fiber, weft_task *task)
 {
         const weft_pool *pool = task->pool;
-        /* relaxed: as in not_to_run() */
+        /* relaxed: as in how_to_run() */
         bool closed = atomic_load_explicit(&pool->closed, memory_order_relaxed);
-        int unrun = closed ? -ECANCELED : not_to_run(pool, task);
+        int how = closed ? -ECANCELED : how_to_run(pool, task);
         weft_context *again = weft_context_ref(task->context);
-        int result = call(fiber, task, unrun);
+        int result = call(fiber, task, how);
         if (!weft__delay_again(fiber->home, task, again, &result))
                 weft__task_end(task, result);
-        called(fiber, unrun);
+        called(fiber, how);
+}
+
+static inline __attribute__((always_inline)) void run_so(weft__fiber *fiber, weft_task *task,
+                                                         int how)
+{
+        int result = call(fiber, task, how);
+        weft__task_end(fiber->task, result);
+        called(fiber, how);
+}
+
+static __attribute__((noinline)) void run_otherwise(weft__fiber *fiber, weft_task *task, int how)
+{
+        run_so(fiber, task, how);
 }
 
 /* Run a task that has been claimed, and counted as started. */
 static void run_claimed(weft__fiber *fiber, weft_task *task)
 {
-        int unrun = not_to_run(task->pool, task);
-        int result = call(fiber, task, unrun);
-        weft__task_end(fiber->task, result);
-        called(fiber, unrun);
+        int how = how_to_run(task->pool, task);
+        if (__builtin_expect(how != 0, 0))
+                run_otherwise(fiber, task, how);
+        else
+                run_so(fiber, task, 0);
 }
 
 /* Run a task that has memory of its own, or go on with it. */

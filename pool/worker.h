@@ -92,6 +92,11 @@ struct weft__worker {
 
         weft__delays delays;
 
+        struct {
+                weft__lock lock;
+                struct weft__ring *ring; /* under lock: where its tasks are recorded; NULL */
+        } record;
+
         /* idle */
         weft__worker *next_asleep;
         bool listed;    /* among the sleeping */
@@ -105,6 +110,14 @@ enum { WEFT__STRIPES = 2 };
 enum { WEFT__STRIPES = 16 };
 #endif
 enum { WEFT__BATCH = WEFT__TRAY, WEFT__HOLD = 1 << 16 };
+
+/* What is not as usual in a pool: one word, so that who starts a task, or parks it, looks at that
+ * alone. */
+enum weft__mode {
+        WEFT__CANCELLING = 1, /* tasks end as cancelled */
+        WEFT__MIGRATES = 2,   /* const: as `migrate` */
+        WEFT__RECORDS = 4,    /* the workers have rings: record.c */
+};
 
 enum weft__stage {
         WEFT__OPEN = 0,
@@ -130,10 +143,10 @@ struct weft_pool {
         _Atomic(weft_pool *) next_pool; /* in weft__pools (pools.h); written under its lock */
         unsigned number;                /* from 1 on, in the order in which they were made */
 
-        atomic_bool closed;     /* submits are refused */
-        atomic_bool cancelling; /* tasks end as cancelled */
-        atomic_bool stop;       /* workers end */
-        atomic_uint running;    /* workers that are in their loop, or about to be; plus WEFT__HOLD
+        atomic_uint modes;   /* of enum weft__mode */
+        atomic_bool closed;  /* submits are refused */
+        atomic_bool stop;    /* workers end */
+        atomic_uint running; /* workers that are in their loop, or about to be; plus WEFT__HOLD
                                    for each other thread that is asking them for something */
         atomic_uint
             visitors; /* threads from outside that use the pool without holding a task of it */
@@ -232,9 +245,9 @@ static inline bool weft__task_cancelled_on(const weft__worker *w, const weft_tas
 {
         /* seq_cst, both: X1 <-> cancel, weft__park_cancel */
         return atomic_load_explicit(&task->state, memory_order_seq_cst) & WEFT__CANCEL ||
-               atomic_load_explicit(&task->pool->cancelling, memory_order_seq_cst) ||
+               atomic_load_explicit(&task->pool->modes, memory_order_seq_cst) & WEFT__CANCELLING ||
                (w && w->pool != task->pool &&
-                atomic_load_explicit(&w->pool->cancelling, memory_order_seq_cst));
+                atomic_load_explicit(&w->pool->modes, memory_order_seq_cst) & WEFT__CANCELLING);
 }
 
 /* What weft_cancelled() says in that task, or with NULL outside tasks. */

@@ -11,6 +11,7 @@
  *   baggage.h  names and values that travel with a request: W3C Baggage
  *   carry.h    contexts across the border of a process: headers, environment, bytes
  *   pool.h     the pool, its tasks, and waiting for them
+ *   record.h   what ran where, as a trace or a page
  *   block.h    blocks as tasks, where the compiler has them (included by pool.h)
  *   group.h    tasks that end together
  *   fork.h     fork and join, and loops in parallel
@@ -28,6 +29,7 @@
 #include <weft/carry.h>
 #include <weft/pool.h>
 #include <weft/see.h>
+#include <weft/record.h>
 #include <weft/fork.h>
 #include <weft/group.h>
 #include <weft/suspend.h>

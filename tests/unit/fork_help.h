@@ -78,6 +78,7 @@ static struct {
         weft_event event;
         weft_channel *channel, *hammered_channel;
         weft_bound *bound;
+        weft_record *record;
         int fd;
         atomic_int stop;
         pthread_t thread[2];
@@ -194,6 +195,7 @@ static void begin_parent(void)
         parent = getpid();
         p.pool = begin(2);
         p.idle = begin(2);
+        cr_assert_eq(weft_record_start(p.pool, &p.record, NULL), 0);
         cr_assert_eq(weft_pool_create(&p.bounded, &o), 0);
         plug_in(&p.plug, p.bounded, 1);
         cr_assert_eq(weft_channel_create(&p.channel, sizeof(int), 1), 0);
@@ -246,11 +248,13 @@ static void end_parent(void)
         cr_assert_eq(join(p.timed), -ECANCELED);
         cr_assert_eq(join(p.periodic), -ECANCELED);
         weft_bound_free(p.bound);
+        cr_assert_eq(weft_record_stop(p.record), 0);
         finish(p.pool);
         finish(p.idle);
         finish(p.bounded);
         weft_channel_destroy(p.channel);
         weft_channel_destroy(p.hammered_channel);
+        weft_record_destroy(p.record);
         close(p.fd);
         cr_assert_eq(atomic_load(&shared->strays), 0, "the child ran tasks of the parent's");
 }
@@ -466,6 +470,16 @@ static void combines(void *left, const void *right, void *arg)
         *(long *)left += *(const long *)right;
 }
 
+static void calls_records(void)
+{
+        weft_record *record = NULL;
+        SEE(weft_record_start(p.idle, &record, NULL) == -EOWNERDEAD && !record);
+        SEE(weft_record_stop(p.record) == -EOWNERDEAD);
+        SEE(weft_record_write(p.record, stderr, WEFT_RECORD_JSON) == -EINPROGRESS);
+        SEE(weft_record_dropped(p.record) == 0);
+        SEE(weft_record_destroy(p.record) == NULL);
+}
+
 static void calls_dead_pools(void)
 {
         struct weft_pool_stats stats = {.size = sizeof(stats)};
@@ -504,6 +518,7 @@ static void calls_dead_pools(void)
         SEE(weft_group_init_until(&g, p.pool, WEFT_FIRST_DONE) == 0);
         SEE(weft_group_spawn(&g, strays, NULL) == -EOWNERDEAD);
         weft_group_fini(&g);
+        calls_records();
 }
 
 static int locks_often(void *count)

@@ -54,7 +54,7 @@ static void *canceller(void *unused)
         struct weft__group *groups = NULL;
         (void)unused;
         if (CASE == 3) {
-                atomic_store_explicit(&pool->cancelling, true, memory_order_seq_cst);
+                atomic_fetch_or_explicit(&pool->modes, WEFT__CANCELLING, memory_order_seq_cst);
                 cancel_fiber((char *)&fiber, NULL);
         } else {
                 tell_task(&task[0], &groups);

@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Records of what ran where: which stretches there are, of which values, what is dropped, and what
+ * is written.
+ */
+#include "pool_help.h"
+
+/* ---- what was written, read ------------------------------------------------------------------ */
+
+struct stretch {
+        double ts, dur; /* us */
+        int lane;       /* from 1 */
+        char begins[16], ends[16], value[64], last[64], function[64];
+};
+
+struct trace {
+        struct stretch at[256];
+        int count, waits;
+        char *text;
+};
+
+/* What follows after "key": on the line, up to the quote. */
+static void read_text(const char *line, const char *key, char *to, size_t size)
+{
+        char quoted[32];
+        snprintf(quoted, sizeof(quoted), "\"%s\":\"", key);
+        const char *at = strstr(line, quoted);
+        to[0] = '\0';
+        if (at)
+                snprintf(to, size, "%.*s", (int)strcspn(at + strlen(quoted), "\""),
+                         at + strlen(quoted));
+}
+
+static double read_number(const char *line, const char *key)
+{
+        char quoted[32];
+        snprintf(quoted, sizeof(quoted), "\"%s\":", key);
+        const char *at = strstr(line, quoted);
+        return at ? atof(at + strlen(quoted)) : -1;
+}
+
+static void read_line(struct trace *trace, const char *line)
+{
+        struct stretch *s = &trace->at[trace->count];
+        trace->waits += strstr(line, "\"ph\":\"s\"") != NULL;
+        if (!strstr(line, "\"ph\":\"X\""))
+                return;
+        cr_assert_lt(trace->count, 255);
+        trace->count++;
+        s->ts = read_number(line, "ts");
+        s->dur = read_number(line, "dur");
+        s->lane = (int)read_number(line, "tid");
+        read_text(line, "begins", s->begins, sizeof(s->begins));
+        read_text(line, "ends", s->ends, sizeof(s->ends));
+        read_text(line, "value", s->value, sizeof(s->value));
+        read_text(line, "value at the end", s->last, sizeof(s->last));
+        read_text(line, "function", s->function, sizeof(s->function));
+}
+
+static char *written(weft_record *record, weft_record_format format)
+{
+        char *text = NULL;
+        size_t size;
+        FILE *memory = open_memstream(&text, &size);
+        cr_assert_not_null(memory);
+        cr_assert_eq(weft_record_write(record, memory, format), 0);
+        fclose(memory);
+        return text;
+}
+
+/* Stop it, and read what it writes; the text is the caller's to free. */
+static struct trace *read_record(weft_record *record)
+{
+        struct trace *trace = calloc(1, sizeof(*trace));
+        cr_assert_not_null(trace);
+        cr_assert_eq(weft_record_stop(record), 0);
+        trace->text = written(record, WEFT_RECORD_JSON);
+        char *copy = strdup(trace->text), *rest = copy;
+        for (char *line; (line = strsep(&rest, "\n"));)
+                read_line(trace, line);
+        free(copy);
+        return trace;
+}
+
+static void trace_free(struct trace *trace)
+{
+        free(trace->text);
+        free(trace);
+}
+
+/* ---- what is recorded ------------------------------------------------------------------------ */
+
+static int write_number(void *value, char *text, size_t size)
+{
+        return snprintf(text, size, "no %d", N(value));
+}
+
+static weft_var plain = WEFT_VAR_INIT("plain");
+static weft_var spelled = WEFT_VAR_INIT("spelled", .format = write_number);
+
+static weft_record *start(weft_pool *pool, const weft_var *var, size_t stretches)
+{
+        weft_record *record = NULL;
+        const weft_record_options o = {.size = sizeof(o), .var = var, .stretches = stretches};
+        int r = weft_record_start(pool, &record, &o);
+        cr_assert_eq(r, 0, "weft_record_start: %s", weft_strerror(r));
+        return record;
+}
+
+static int waits_once(void *arg)
+{
+        (void)arg;
+        return weft_sleep_until(in_ms(1));
+}
+
+static int sets_and_waits(void *arg)
+{
+        CHECK(weft_set(&plain, arg, NULL) == 0 && weft_set(&spelled, arg, NULL) == 0);
+        CHECK(weft_sleep_until(in_ms(1)) == 0);
+        return 0;
+}
+
+static void run_one(weft_pool *pool, weft_fn *fn, void *arg)
+{
+        cr_assert_eq(join(spawn(pool, fn, arg)), 0);
+}
+
+Test(record, a_task_that_waits_once_is_two_stretches, .timeout = 60)
+{
+        weft_pool *pool = begin(1);
+        weft_record *record = start(pool, NULL, 0);
+        run_one(pool, waits_once, NULL);
+        struct trace *trace = read_record(record);
+        const struct stretch *s = trace->at;
+        cr_assert_eq(trace->count, 2, "%s", trace->text);
+        cr_assert_str_eq(s[0].begins, "started");
+        cr_assert_str_eq(s[0].ends, "parked");
+        cr_assert_str_eq(s[1].begins, "resumed");
+        cr_assert_str_eq(s[1].ends, "ended");
+        cr_assert_geq(s[1].ts, s[0].ts + s[0].dur + 900, "less than it slept");
+        cr_assert_str_eq(s[0].function, s[1].function);
+        cr_assert_eq(trace->waits, 1);
+        trace_free(trace);
+        weft_record_destroy(record);
+        finish(pool);
+}
+
+Test(record, the_value_is_the_one_that_the_stretch_began_and_ended_with, .timeout = 60)
+{
+        weft_pool *pool = begin(1);
+        cr_assert_eq(weft_set(&plain, V(7), NULL), 0);
+        weft_record *record = start(pool, &plain, 0);
+        run_one(pool, sets_and_waits, V(12));
+        run_one(pool, nothing, NULL);
+        struct trace *trace = read_record(record);
+        cr_assert_eq(trace->count, 3);
+        cr_assert_str_eq(trace->at[0].value, "7");
+        cr_assert_str_eq(trace->at[0].last, "12");
+        cr_assert_str_eq(trace->at[1].value, "12");
+        cr_assert_str_eq(trace->at[1].last, "12");
+        cr_assert_str_eq(trace->at[2].value, "7");
+        trace_free(trace);
+        weft_record_destroy(record);
+        finish(pool);
+}
+
+Test(record, values_are_spelled_by_the_vars_own_format, .timeout = 60)
+{
+        weft_pool *pool = begin(1);
+        weft_record *record = start(pool, &spelled, 0);
+        run_one(pool, sets_and_waits, V(12));
+        struct trace *trace = read_record(record);
+        cr_assert_eq(trace->count, 2);
+        cr_assert_str_eq(trace->at[0].value, "unset");
+        cr_assert_str_eq(trace->at[0].last, "no 12");
+        trace_free(trace);
+        weft_record_destroy(record);
+        finish(pool);
+}
+
+static int awaits_a_child(void *arg)
+{
+        return join(spawn(weft_pool_current(), arg, NULL));
+}
+
+/* The child is begun in the same step (a hand-over), or stolen. */
+Test(record, a_task_that_awaits_another_one_has_its_stretches_around_that, .timeout = 60)
+{
+        weft_pool *pool = begin(1);
+        weft_record *record = start(pool, NULL, 0);
+        run_one(pool, awaits_a_child, nothing);
+        run_one(pool, awaits_a_child, waits_once);
+        struct trace *trace = read_record(record);
+        cr_assert_eq(trace->count, 3 + 4, "%s", trace->text);
+        cr_assert_eq(trace->waits, 1 + 2);
+        for (int i = 1; i < trace->count; i++)
+                cr_assert_geq(trace->at[i].ts + 0.002, trace->at[i - 1].ts + trace->at[i - 1].dur,
+                              "two at once on one worker");
+        trace_free(trace);
+        weft_record_destroy(record);
+        finish(pool);
+}
+
+static int yields(void *arg)
+{
+        for (int i = 0; i < N(arg); i++)
+                CHECK(weft_yield() == 0);
+        return 0;
+}
+
+Test(record, what_takes_turns_has_a_stretch_for_each, .timeout = 60)
+{
+        enum { TURNS = 10, TASKS = 2 };
+        weft_pool *pool = begin(1);
+        weft_record *record = start(pool, NULL, 0);
+        struct plug plug;
+        plug_in(&plug, pool, 1);
+        weft_task *task[TASKS];
+        for (int i = 0; i < TASKS; i++)
+                task[i] = spawn(pool, yields, V(TURNS));
+        plug_out(&plug);
+        for (int i = 0; i < TASKS; i++)
+                cr_assert_eq(join(task[i]), 0);
+        struct trace *trace = read_record(record);
+        cr_assert_geq(trace->count, TASKS * TURNS);
+        trace_free(trace);
+        weft_record_destroy(record);
+        finish(pool);
+}
+
+Test(record, a_task_that_migrates_is_recorded_where_it_runs, .timeout = 60)
+{
+        enum { TASKS = 20 };
+        weft_pool *pool = migrating_pool(2);
+        weft_record *record = start(pool, &plain, 0);
+        weft_task *task[TASKS];
+        for (int i = 0; i < TASKS; i++)
+                task[i] = spawn(pool, sets_and_waits, V(i + 1));
+        for (int i = 0; i < TASKS; i++)
+                cr_assert_eq(join(task[i]), 0);
+        struct trace *trace = read_record(record);
+        cr_assert_eq(trace->count, 2 * TASKS);
+        cr_assert_eq(trace->waits, TASKS);
+        for (int i = 0; i < trace->count; i++) {
+                cr_assert(trace->at[i].lane == 1 || trace->at[i].lane == 2);
+                cr_assert_str_neq(trace->at[i].last, "unset");
+        }
+        trace_free(trace);
+        weft_record_destroy(record);
+        finish(pool);
+}
+
+/* ---- what is not ----------------------------------------------------------------------------- */
+
+Test(record, the_oldest_are_dropped_and_counted, .timeout = 60)
+{
+        enum { TASKS = 10, KEPT = 4 };
+        weft_pool *pool = begin(1);
+        weft_record *record = start(pool, &plain, KEPT);
+        for (int i = 1; i <= TASKS; i++) {
+                cr_assert_eq(weft_set(&plain, V(i), NULL), 0);
+                run_one(pool, nothing, NULL);
+        }
+        cr_assert_eq(weft_record_dropped(record), 0, "it is not stopped yet");
+        struct trace *trace = read_record(record);
+        cr_assert_eq(trace->count, KEPT);
+        cr_assert_str_eq(trace->at[0].value, "7");
+        cr_assert_str_eq(trace->at[KEPT - 1].value, "10");
+        cr_assert_eq(weft_record_dropped(record), TASKS - KEPT);
+        cr_assert_eq(read_number(trace->text, "dropped"), TASKS - KEPT);
+        trace_free(trace);
+        weft_record_destroy(record);
+        finish(pool);
+}
+
+Test(record, what_runs_at_the_stop_is_cut_there, .timeout = 60)
+{
+        weft_pool *pool = begin(1);
+        weft_record *record = start(pool, NULL, 0);
+        struct plug plug;
+        plug_in(&plug, pool, 1);
+        struct trace *trace = read_record(record);
+        cr_assert_eq(trace->count, 1);
+        cr_assert_str_eq(trace->at[0].ends, "parked");
+        trace_free(trace);
+        plug_out(&plug);
+        weft_record_destroy(record);
+        finish(pool);
+}
+
+struct late {
+        sem_t go;
+        atomic_int began;
+};
+
+static int waits_twice(void *arg)
+{
+        struct late *late = arg;
+        atomic_fetch_add(&late->began, 1);
+        plug__wait(&late->go);
+        return waits_once(NULL) + waits_once(NULL);
+}
+
+Test(record, of_one_that_had_started_what_it_does_between_two_waits_is_seen, .timeout = 60)
+{
+        weft_pool *pool = begin(1);
+        struct late late = {.began = 0};
+        sem_init(&late.go, 0, 0);
+        weft_task *task = spawn(pool, waits_twice, &late);
+        cr_assert(reaches(&late.began, 1));
+        weft_record *record = start(pool, NULL, 0);
+        sem_post(&late.go);
+        cr_assert_eq(join(task), 0);
+        struct trace *trace = read_record(record);
+        cr_assert_eq(trace->count, 1, "%s", trace->text);
+        cr_assert_str_eq(trace->at[0].begins, "resumed");
+        cr_assert_str_eq(trace->at[0].ends, "parked");
+        trace_free(trace);
+        weft_record_destroy(record);
+        finish(pool);
+}
+
+Test(record, nothing_is_recorded_before_and_after, .timeout = 60)
+{
+        weft_pool *pool = begin(2);
+        run_one(pool, nothing, NULL);
+        weft_record *record = start(pool, NULL, 0);
+        cr_assert_eq(weft_record_stop(record), 0);
+        run_one(pool, waits_once, NULL);
+        struct trace *trace = read_record(record);
+        cr_assert_eq(trace->count, 0);
+        trace_free(trace);
+        weft_record_destroy(record);
+        finish(pool);
+}
+
+/* ---- the calls ------------------------------------------------------------------------------- */
+
+Test(record, a_pool_is_recorded_once_at_a_time, .timeout = 60)
+{
+        weft_pool *pool = begin(2);
+        weft_record *record = start(pool, NULL, 0), *other = NULL;
+        cr_assert_eq(weft_record_start(pool, &other, NULL), -EALREADY);
+        cr_assert_null(other);
+        cr_assert_eq(weft_record_stop(record), 0);
+        other = start(pool, NULL, 0);
+        run_one(pool, nothing, NULL);
+        struct trace *trace = read_record(other);
+        cr_assert_eq(trace->count, 1);
+        trace_free(trace);
+        weft_record_destroy(record);
+        weft_record_destroy(other);
+        finish(pool);
+}
+
+Test(record, errors_change_nothing, .timeout = 60)
+{
+        struct {
+                weft_record_options o;
+                char more[8];
+        } future = {.o = {.size = sizeof(future)}, .more = {1}};
+        weft_pool *pool = begin(1);
+        weft_record *record = NULL;
+        const weft_record_options many = {.size = sizeof(many), .stretches = (1 << 24) + 1};
+        const weft_record_options tiny = {.size = 4};
+        cr_assert_eq(weft_record_start(pool, NULL, NULL), -EINVAL);
+        cr_assert_eq(weft_record_start(pool, &record, &many), -EINVAL);
+        cr_assert_eq(weft_record_start(pool, &record, &tiny), -EINVAL);
+        cr_assert_eq(weft_record_start(pool, &record, &future.o), -E2BIG);
+        cr_assert_null(record);
+        cr_assert_eq(weft_record_stop(NULL), -EINVAL);
+        cr_assert_eq(weft_record_dropped(NULL), 0);
+        cr_assert_null(weft_record_destroy(NULL));
+        record = start(pool, NULL, 0);
+        cr_assert_eq(weft_record_write(record, stdout, WEFT_RECORD_JSON), -EINPROGRESS);
+        cr_assert_eq(weft_record_write(record, NULL, WEFT_RECORD_JSON), -EINVAL);
+        cr_assert_eq(weft_record_write(record, stdout, (weft_record_format)2), -EINVAL);
+        cr_assert_eq(weft_record_write(NULL, stdout, WEFT_RECORD_JSON), -EINVAL);
+        cr_assert_null(weft_record_destroy(record), "without a stop before");
+        finish(pool);
+}
+
+static int write_bytes(void *value, char *text, size_t size)
+{
+        /* A quote, a backslash, a newline, a tag, half a character, one whole. */
+        (void)value;
+        return snprintf(text, size, "\"\\\n<b>\xc3 \xe2\x82\xac");
+}
+
+Test(record, any_bytes_may_be_in_a_value, .timeout = 60)
+{
+        static weft_var wild = WEFT_VAR_INIT("wi\"ld", .format = write_bytes);
+        weft_pool *pool = begin(1);
+        cr_assert_eq(weft_set(&wild, V(1), NULL), 0);
+        weft_record *record = start(pool, &wild, 0);
+        run_one(pool, nothing, NULL);
+        struct trace *trace = read_record(record);
+        cr_assert_not_null(strstr(trace->text, "\"var\":\"wi\\\"ld\""));
+        cr_assert_not_null(strstr(trace->text, "\"value\":\"\\\"\\\\?<b>? \xe2\x82\xac\""));
+        char *page = written(record, WEFT_RECORD_PAGE);
+        cr_assert_not_null(strstr(page, "&quot;\\?&lt;b&gt;? \xe2\x82\xac"));
+        free(page);
+        trace_free(trace);
+        weft_record_destroy(record);
+        finish(pool);
+}
+
+static int in_the_child(void *arg)
+{
+        weft_record *record = arg;
+        CHILD_CHECK(weft_record_stop(record) == -EOWNERDEAD);
+        CHILD_CHECK(weft_record_destroy(record) == NULL);
+        return 0;
+}
+
+Test(record, in_the_child_of_a_fork_it_is_the_parents, .timeout = 60)
+{
+        weft_pool *pool = begin(1);
+        weft_record *record = start(pool, NULL, 0);
+        cr_assert_eq(in_child(in_the_child, record), 0);
+        run_one(pool, nothing, NULL);
+        struct trace *trace = read_record(record);
+        cr_assert_eq(trace->count, 1);
+        trace_free(trace);
+        weft_record_destroy(record);
+        finish(pool);
+}
+
+Test(record, it_may_be_written_when_its_pool_is_gone, .timeout = 60)
+{
+        weft_pool *pool = begin(2);
+        weft_record *record = start(pool, NULL, 0);
+        run_one(pool, nothing, NULL);
+        cr_assert_eq(weft_record_stop(record), 0);
+        finish(pool);
+        struct trace *trace = read_record(record);
+        cr_assert_eq(trace->count, 1);
+        trace_free(trace);
+        weft_record_destroy(record);
+}
