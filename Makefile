@@ -366,7 +366,8 @@ HOUSE_CHECKS := \
 
 .PHONY: check check-all check-gdb check-house check-model check-model-long check-genmc check-promela
 .PHONY: check-weaken models weaken check-faults faults suite unit-programs stress fuzz fuzzers
-.PHONY: coverage coverage-unit coverage-stress check-matrix matrix check-builds check-long
+.PHONY: check-pages coverage coverage-unit coverage-stress check-matrix matrix check-builds
+.PHONY: check-long
 .PHONY: $(addprefix check-,$(CHECKERS) $(PORTS))
 
 check:  ## build everything, run all tests, print the counts
@@ -482,6 +483,11 @@ check-gdb: all  ## weft in gdb: on a process that is stopped, and on a core file
 	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_gdb)'
 	@MAKE='$(MAKE_COMMAND)' CC='$(CC)' LIBS='$(LIBS)' tests/run/suite model build/gdb-log \
 	    tests/gdb/run
+
+check-pages:  ## the pages that weft writes, in a headless Chromium, which it installs
+	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_compare)'
+	@+$(submake) $(B)/examples/record $(B)/examples/million $(B)/perf/weft-compare
+	@tests/run/suite check build/pages-log tests/pages/run
 
 check-house:  ## the floors of the house, the tags of the atomics, and what docs/guarantees.md names
 	@tests/check-house
