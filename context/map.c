@@ -19,7 +19,7 @@
 #include "memory.h"
 #include "thread.h"
 
-enum { FAN_BITS = 4, FAN = 1 << FAN_BITS, CACHED_CONTEXTS = 32 };
+enum { FAN_BITS = 4, FAN = 1 << FAN_BITS, CACHED_CONTEXTS = WEFT__CACHES ? 32 : 0 };
 
 struct weft__node {
         atomic_size_t refs;
@@ -214,8 +214,7 @@ static weft_context *context_alloc(void)
 static void context_free(weft_context *c)
 {
         struct weft__thread *t = &weft__thread;
-        bool keeps = t->life == WEFT__LIVE && t->cached < CACHED_CONTEXTS;
-        if (!WEFT__CACHES || !keeps) {
+        if (t->life != WEFT__LIVE || t->cached == CACHED_CONTEXTS) {
                 weft__free(c, sizeof(*c));
                 return;
         }

@@ -473,7 +473,7 @@ static int under_a_fifth(void *unused)
         if (!write_to("cgroup.procs", "0"))
                 return SKIPPED;
         CHILD_CHECK(weft_pool_create(&pool, NULL) == 0);
-        CHILD_CHECK(weft_pool_workers(pool) == 1 && !pool->spins);
+        CHILD_CHECK(weft_pool_workers(pool) == workers_of(1) && !pool->spins);
         weft_pool_destroy(pool);
         CHILD_CHECK(weft_pool_create(&pool, &(weft_pool_options){.workers = 4}) == 0);
         CHILD_CHECK(!pool->spins); /* it would use up the time of who has the work */

@@ -45,6 +45,7 @@ static void *hand_in_many(void *thread)
 
 Test(fairness, each_thread_has_its_turn_whatever_the_others_have_handed_in, .timeout = 60)
 {
+        skip_unless_workers(1);
         struct plug plug;
         crowd.tasks = SLOW_BUILD ? 600 : 3000;
         crowd.pool = begin(1);
@@ -107,6 +108,7 @@ static int does_work(void *arg)
 /* The n-th of those that were handed in starts after at most n * most steps. */
 static void assert_turns(weft_fn *work, int most, unsigned flags)
 {
+        skip_unless_workers(1);
         weft_pool_options o = {.size = sizeof(o), .workers = 1, .flags = flags};
         cr_assert_eq(weft_pool_create(&endless.pool, &o), 0);
         sem_init(&endless.held, 0, 0);

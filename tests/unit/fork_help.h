@@ -489,7 +489,7 @@ static void calls_dead_pools(void)
         int result = 0;
         for (int i = 0; i < 3; i++) {
                 submits_to(pools[i]);
-                SEE(weft_pool_workers(pools[i]) == (pools[i] == p.bounded ? 1 : 2));
+                SEE(weft_pool_workers(pools[i]) == workers_of(pools[i] == p.bounded ? 1 : 2));
                 SEE(weft_pool_stats(pools[i], &stats) == 0);
                 SEE(weft_pool_shutdown(pools[i], WEFT_DRAIN, WEFT_FOREVER) == -EOWNERDEAD);
                 SEE(weft_pool_shutdown(pools[i], WEFT_CANCEL, 0) == -EOWNERDEAD);

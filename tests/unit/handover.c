@@ -6,6 +6,12 @@
  */
 #include "pool_help.h"
 
+static weft_pool *one_worker(void)
+{
+        skip_unless_workers(1);
+        return begin(1);
+}
+
 /* ---- order, and what each side has ----------------------------------------------------------- */
 
 static char order[64];
@@ -40,7 +46,7 @@ static int parent_of_newest(void *unused)
 
 Test(handover, begins_the_awaited_task_before_what_was_queued_earlier, .timeout = 30)
 {
-        weft_pool *pool = begin(1);
+        weft_pool *pool = one_worker();
         cr_assert_eq(join(spawn(pool, parent_of_newest, NULL)), 0);
         finish(pool);
         cr_assert_str_eq(order, "pcqo");
@@ -72,7 +78,7 @@ static int parent_sets(void *unused)
 
 Test(handover, keeps_contexts_and_errno_apart, .timeout = 30)
 {
-        weft_pool *pool = begin(1);
+        weft_pool *pool = one_worker();
         cr_assert_eq(join(spawn(pool, parent_sets, NULL)), 0);
         finish(pool);
 }
@@ -108,7 +114,7 @@ static int opens_gate(void *unused)
 
 Test(handover, the_parent_of_one_that_waits_is_woken_by_its_end, .timeout = 30)
 {
-        weft_pool *pool = begin(1);
+        weft_pool *pool = one_worker();
         weft_event_init(&gate);
         weft_task *task = spawn(pool, parent_of_waiting, NULL);
         cr_assert_eq(weft_submit(pool, opens_gate, NULL), 0);
@@ -125,7 +131,7 @@ static int grandparent_of_waiting(void *unused)
 
 Test(handover, so_is_each_of_a_chain, .timeout = 30)
 {
-        weft_pool *pool = begin(1);
+        weft_pool *pool = one_worker();
         weft_event_init(&gate);
         weft_task *task = spawn(pool, grandparent_of_waiting, NULL);
         cr_assert_eq(weft_submit(pool, opens_gate, NULL), 0);
@@ -155,7 +161,7 @@ static int parent_of_yielding(void *unused)
 
 Test(handover, a_child_that_yields_lets_others_go_on, .timeout = 30)
 {
-        weft_pool *pool = begin(1);
+        weft_pool *pool = one_worker();
         cr_assert_eq(join(spawn(pool, parent_of_yielding, NULL)), 0);
         finish(pool);
         cr_assert_str_eq(order, "codq");
@@ -198,7 +204,7 @@ static int cancels_parent(void *unused)
 
 Test(handover, a_parent_that_is_cancelled_while_the_child_waits_goes_on, .timeout = 30)
 {
-        weft_pool *pool = begin(1);
+        weft_pool *pool = one_worker();
         cr_assert_eq(run_known(pool, cancelled_parent, cancels_parent), -ECANCELED);
         weft_event_set(&gate);
         cr_assert_eq(join(waiting_child), 6);
@@ -224,7 +230,7 @@ static int parent_cancelled_by_child(void *unused)
 /* The mark is there before the parent becomes a waiter, so that nobody will wake it. */
 Test(handover, a_parent_that_was_cancelled_before_the_child_waited_goes_on, .timeout = 30)
 {
-        weft_pool *pool = begin(1);
+        weft_pool *pool = one_worker();
         cr_assert_eq(run_known(pool, parent_cancelled_by_child, NULL), -ECANCELED);
         weft_event_set(&gate);
         cr_assert_eq(join(waiting_child), 6);
@@ -248,7 +254,7 @@ static int parent_of_one_that_cancels_it(void *unused)
 
 Test(handover, a_result_that_is_there_comes_before_the_cancellation, .timeout = 30)
 {
-        weft_pool *pool = begin(1);
+        weft_pool *pool = one_worker();
         cr_assert_eq(run_known(pool, parent_of_one_that_cancels_it, NULL), -ECANCELED);
         finish(pool);
 }
@@ -266,7 +272,7 @@ static int shielded_parent(void *unused)
 
 Test(handover, a_shielded_parent_waits_for_the_end, .timeout = 30)
 {
-        weft_pool *pool = begin(1);
+        weft_pool *pool = one_worker();
         cr_assert_eq(run_known(pool, shielded_parent, opens_gate), 6);
         finish(pool);
         cr_assert_str_eq(order, "codq");
@@ -292,7 +298,7 @@ static int tells_and_awaits(void *unused)
 
 Test(handover, a_cancelled_pool_ends_both, .timeout = 30)
 {
-        weft_pool *pool = begin(1);
+        weft_pool *pool = one_worker();
         weft_event_init(&gate);
         sem_init(&waits, 0, 0);
         weft_task *task = spawn(pool, tells_and_awaits, NULL);
@@ -316,7 +322,7 @@ static int parent_with_deadline(void *unused)
 
 Test(handover, a_deadline_ends_the_wait, .timeout = 30)
 {
-        weft_pool *pool = begin(1);
+        weft_pool *pool = one_worker();
         weft_event_init(&gate);
         cr_assert_eq(join(spawn(pool, parent_with_deadline, NULL)), 0);
         finish(pool);
@@ -354,7 +360,7 @@ static int spawns_and_awaits_on(void *unused)
  * worker has an awaited one to begin each time. */
 Test(handover, one_after_the_other_starves_nobody, .timeout = 60)
 {
-        weft_pool *pool = begin(1);
+        weft_pool *pool = one_worker();
         cr_assert_eq(join(spawn(pool, spawns_and_awaits_on, NULL)), 0);
         finish(pool);
         cr_assert(rounds_until_timer >= 0 && rounds_until_timer <= 4 * 61, "timer: %d",

@@ -15,6 +15,8 @@
                         cr_skip_test("it takes seconds, and has no memory or orders to show");     \
         } while (0)
 
+enum { LOOKS_MS = 2500 }; /* in which a sleeper looks up twice */
+
 static atomic_int told;
 static const char *told_what;
 
@@ -93,7 +95,7 @@ Test(missed, nothing_is_missed_while_tasks_are_started, .timeout = 60)
         atomic_int count = 0;
 
         submit_silently(pool, &count);
-        for (int64_t end = in_ms(3500); weft_now() < end; usleep(20000))
+        for (int64_t end = in_ms(LOOKS_MS); weft_now() < end; usleep(20000))
                 atomic_fetch_add(&pool->worker[0].counts.started, 1);
         cr_assert_eq(missed(pool), 0);
         cr_assert(reaches(&count, 1));
@@ -111,7 +113,7 @@ Test(missed, nothing_is_missed_while_somebody_searches, .timeout = 60)
 
         atomic_fetch_add(&pool->idle.state, 1);
         submit_silently(pool, &count);
-        usleep(2500000);
+        usleep(LOOKS_MS * 1000);
         cr_assert_eq(missed(pool), 0);
         atomic_fetch_sub(&pool->idle.state, 1);
         cr_assert(reaches(&count, 1));
@@ -146,6 +148,82 @@ Test(missed, a_task_that_nobody_was_woken_to_resume_is_found, .timeout = 60)
         cr_assert_eq(missed(pool), 1);
         cr_assert_str_eq(told_what, "a task to be resumed");
         finish(pool);
+}
+
+/* ---- a worker that has a task to resume, and is busy ---- */
+
+struct stay {
+        sem_t go;
+        weft__worker *worker;
+};
+
+static int stay_here(void *arg)
+{
+        struct stay *s = arg;
+        s->worker = weft__worker_self();
+        atomic_fetch_add(&told, 1);
+        plug__wait(&s->go);
+        return 0;
+}
+
+Test(missed, a_task_that_its_busy_worker_has_not_resumed_yet_is_not_missed, .timeout = 60)
+{
+        skip_what_takes_seconds();
+        weft_pool *pool = asleep(2);
+        struct stay stay[2];
+        weft_event event;
+
+        weft_event_init(&event);
+        weft_task *task = spawn(pool, wait_for_event, &event);
+        while (!atomic_load(&fiber_that_waits) || atomic_load(&pool->idle.state) != 2 << 16)
+                usleep(1000);
+        for (int i = 0; i < 2; i++) {
+                sem_init(&stay[i].go, 0, 0);
+                cr_assert_eq(weft_submit(pool, stay_here, &stay[i]), 0);
+        }
+        cr_assert(reaches(&told, 2));
+        weft__fiber *fiber = atomic_load(&fiber_that_waits);
+        int home = stay[1].worker == fiber->home;
+        sem_post(&stay[1 - home].go);
+        while (atomic_load(&pool->idle.state) != 1 << 16)
+                usleep(1000);
+
+        atomic_store(&fiber->wait.state, WEFT__DONE);
+        fiber->next = NULL;
+        atomic_store(&stay[home].worker->inbox, fiber);
+        usleep(LOOKS_MS * 1000);
+        sem_post(&stay[home].go);
+        cr_assert_eq(join(task), 0);
+        cr_assert_eq(missed(pool), 0);
+        finish(pool);
+}
+
+/* ---- timers ---- */
+
+Test(missed, a_timer_that_nobody_was_woken_for_is_found, .timeout = 60)
+{
+        skip_what_takes_seconds();
+        weft__missed_hook = note;
+        weft_pool *pool = asleep(1);
+        atomic_int count = 0;
+        weft_task *task;
+
+        int64_t when = in_ms(60000);
+        cr_assert_eq(weft_spawn_at(pool, &task, when, 0, count_up, &count), 0);
+        while (atomic_load(&pool->idle.kept_until) != when)
+                usleep(1000);
+        /* It is due, as far as others see. */
+        weft__delays *delays = &pool->worker[0].delays;
+        weft__lock_take(&delays->lock);
+        atomic_store(&delays->due_at, weft_now());
+        weft__lock_give(&delays->lock);
+        cr_assert(reaches(&told, 1));
+        cr_assert_str_eq(told_what, "a timer that was due");
+        cr_assert_eq(missed(pool), 1);
+        cr_assert_eq(weft_task_cancel(task), 0);
+        weft_task_unref(task);
+        finish(pool);
+        cr_assert_eq(atomic_load(&count), 0);
 }
 
 static int sleep_for_long(void *arg)

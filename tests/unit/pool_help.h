@@ -57,7 +57,13 @@
 #define SLOW_BUILD 0
 #endif
 
-/* For one that has nothing to show with fewer, or with another number. */
+/* How many workers there are where a test asks for so many. */
+static inline unsigned workers_of(unsigned asked)
+{
+        return WEFT__KNOB(workers) ? WEFT__KNOB(workers) : asked;
+}
+
+/* For a test that has nothing to show with fewer, or with another number. */
 #define skip_with_fewer_workers(n)                                                                 \
         do {                                                                                       \
                 if (WEFT__KNOB(workers) && WEFT__KNOB(workers) < (n))                              \
@@ -204,7 +210,7 @@ static inline void plug_in(struct plug *p, weft_pool *pool, unsigned workers)
 {
         sem_init(&p->in, 0, 0);
         sem_init(&p->out, 0, 0);
-        p->workers = WEFT__KNOB(workers) ? WEFT__KNOB(workers) : workers;
+        p->workers = workers_of(workers);
         for (unsigned i = 0; i < p->workers; i++) {
                 cr_assert_eq(weft_submit(pool, plug__task, p), 0);
                 plug__wait(&p->in);

@@ -3,21 +3,9 @@
  * Faults that a reading of the pool's first version found, each with the smallest program that
  * showed it.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1
-#endif
-
-#include <criterion/criterion.h>
+#include "pool_help.h"
 
 #include <poll.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <weft/weft.h>
-
-#define MS INT64_C(1000000)
 
 static weft_pool *pool_of(unsigned workers, size_t max_queued, weft_when_full when_full)
 {
@@ -28,18 +16,6 @@ static weft_pool *pool_of(unsigned workers, size_t max_queued, weft_when_full wh
         weft_pool *pool = NULL;
         cr_assert_eq(weft_pool_create(&pool, &options), 0);
         return pool;
-}
-
-static int nothing(void *arg)
-{
-        (void)arg;
-        return 0;
-}
-
-static int count_up(void *counter)
-{
-        atomic_fetch_add((atomic_int *)counter, 1);
-        return 0;
 }
 
 static int wait_for(void *flag)
@@ -271,7 +247,7 @@ Test(regress_pool, fork_the_childs_waits_for_groups_and_callbacks_are_refused, .
 static atomic_int runs;
 static weft_pool *forked;
 
-static int in_child(void *how)
+static int child_of_task(void *how)
 {
         pid_t child = fork();
         if (child > 0)
@@ -293,7 +269,7 @@ Test(regress_pool, fork_in_a_task_leaves_a_child_that_runs_no_tasks, .timeout = 
                 weft_task *task;
                 forked = pool_of(1, 0, WEFT_REFUSE);
                 cr_assert_eq(weft_submit(forked, wait_for, &go), 0);
-                cr_assert_eq(weft_spawn(forked, &task, in_child, &how), 0);
+                cr_assert_eq(weft_spawn(forked, &task, child_of_task, &how), 0);
                 for (int i = 0; i < 5; i++)
                         cr_assert_eq(weft_submit(forked, count_up, &runs), 0);
                 atomic_store(&go, 1);
