@@ -408,6 +408,7 @@ static int forks_beside_jobs(void *unused)
 Test(borders_fork, B8_what_another_worker_was_running_has_no_result_in_the_child, .timeout = 60)
 {
         skip_without_fork();
+        skip_with_fewer_workers(2);
         weft_pool *pool = begin(2);
         cr_assert_eq(join(spawn(pool, forks_beside_jobs, NULL)), 0);
         finish(pool);

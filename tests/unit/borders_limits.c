@@ -167,6 +167,7 @@ static int in_group_of_threads(void *unused)
 
 Test(borders_limits, B30_threads_of_a_control_group, .timeout = 60)
 {
+        skip_with_fewer_workers(4);
         static const char *const parents[] = {"/sys/fs/cgroup/pids", "/sys/fs/cgroup",
                                               "/sys/fs/cgroup/unified", NULL};
         if (!make_group(parents, "pids.max"))
@@ -199,6 +200,7 @@ static int as_a_user(void *unused)
 
 Test(borders_limits, B31_threads_of_a_user, .timeout = 60)
 {
+        skip_with_fewer_workers(4);
         int r = in_child(as_a_user, NULL);
         if (r == SKIPPED)
                 cr_skip_test("no other user can be taken on here, or its limit does not hold");

@@ -68,6 +68,7 @@ static int holds(void *arg)
 
 static void goes_on_elsewhere(bool by_fd)
 {
+        skip_with_fewer_workers(2);
         weft_pool *pool = migrating_pool(2);
         struct mover m = {.by_fd = by_fd};
         weft_task *task = NULL;
