@@ -139,7 +139,7 @@ Test(regress_pool, C6_what_a_hook_binds_goes_with_the_hook, .timeout = 30)
                                            .on_stop = look_at_stop};
         weft_pool *pool = NULL;
         cr_assert_eq(weft_pool_create(&pool, &options), 0);
-        cr_assert_eq(atomic_load(&releases), 1);
+        cr_assert_eq(atomic_load(&releases), (int)workers_of(1));
         for (int i = 0; i < 3; i++) /* parking is where it was lost for good */
                 cr_assert_eq(weft_submit(pool, doze, NULL), 0);
         weft_pool_destroy(pool);

@@ -189,6 +189,7 @@ static void overflows(void)
 Test(stacks, a_task_that_runs_over_its_stack_is_named_before_the_process_dies, .timeout = 60)
 {
         skip_guards_in_emulator();
+        skip_unless_workers(1);
         char text[2048], fn[32];
         int status = child(overflows, text, sizeof(text));
         cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV, "status %#x: %s", status,
