@@ -14,9 +14,14 @@ build/man/names: docs/man/generate $(wildcard include/weft/*.h include/weft/adap
     $(wildcard docs/man/*.[37]) $(wildcard examples/api/*.c examples/*.c)
 	@mkdir -p $(@D); $(call say,GEN) docs/man/generate $(@D)
 
-# They are linked as a user would, with the shared library; and short.
+# They are linked as a user would, with the shared library. Those of adapters, which are named
+# weft_glib_..., weft_uv_... or WEFT_OMP_..., with what they adapt.
+of_adapter = $(adapt_$(1)_$(word 2,$(subst _, ,$*)))
+adapt_flags_OMP := -fopenmp
+
 $(B)/examples/api/%: examples/api/%.c $(B)/libweft.so $(B)/flags
-	$(link) -MMD -MP $(COMMON) $< -L$(B) -lweft -Wl,-rpath,'$$ORIGIN/../..' -o $@
+	$(link) -MMD -MP $(COMMON) $(call of_adapter,flags) $< $(call of_adapter,libs) \
+	    -L$(B) -lweft -Wl,-rpath,'$$ORIGIN/../..' -o $@
 
 # Blocks are clang's.
 $(B)/examples/api/weft_submit_block: examples/api/weft_submit_block.c $(B)/libweft.so $(B)/flags
@@ -50,7 +55,8 @@ docs:  ## the pages and the documentation as a site, build/docs/index.html
 site: man
 	@$(call say,GEN) docs/site/generate build/docs
 
-check-docs: $(API_EXAMPLES)  ## the pages against the headers, their links, their examples
-	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_docs) clang libblocksruntime-dev'
+check-docs:  ## the pages against the headers, their links, their examples
+	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_docs) $(DEPS_adapt) libblocksruntime-dev'
+	@+$(submake) $(API_EXAMPLES)
 	@MAKE='$(MAKE_COMMAND)' CLANG='$(CLANG)' \
 	    tests/run/suite check build/log/docs tests/docs/run $(API_EXAMPLES)
