@@ -138,7 +138,7 @@ API int app_sleep(int ms)
 API int app_tasks(int n, weft_fn *fn)
 {
         weft_group group;
-        int results[64], wrong = 0;
+        int results[64] = {0}, wrong = 0;
         if (n > 64 || weft_group_init(&group, pool) < 0)
                 return -1;
         for (int i = 0; i < n; i++)
