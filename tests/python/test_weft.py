@@ -214,6 +214,15 @@ class Weft(AsContextvars, unittest.TestCase):
     module = weft
 
 
+    @apart
+    def test_a_token_is_a_context_manager(self):
+        v = weft.ContextVar("v")
+        with self.assertRaises(ZeroDivisionError), v.set(1) as token:
+            self.assertEqual((v.get(), token.var), (1, v))
+            1 / 0
+        self.assertEqual(v.get("none"), "none")
+
+
 class Crossing(unittest.TestCase):
     @apart
     def test_c_sees_what_python_has_set_for_the_call_alone(self):
@@ -480,7 +489,7 @@ class Process(unittest.TestCase):
     def python(self, *lines, **kwargs):
         lines = ("import sys; sys.argv[1:] = [sys.argv[1]]; from test_weft import *", *lines)
         return subprocess.run(
-            [sys.executable, "-c", "\n".join(lines), APP],
+            [sys.executable, "-W", "ignore::DeprecationWarning", "-c", "\n".join(lines), APP],
             capture_output=True, text=True, timeout=60, **kwargs,
         )
 

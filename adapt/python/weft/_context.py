@@ -82,7 +82,7 @@ def bind(struct, kind, value, undo):
 
 
 class Token:
-    """What ContextVar.set() gives back."""
+    """What ContextVar.set() gives back; in a with statement it is reset at the end."""
 
     MISSING = contextvars.Token.MISSING
 
@@ -99,6 +99,12 @@ class Token:
         drop(self._undo)
         if self._box:
             settle((self._box,))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.var.reset(self)
 
     def __repr__(self):
         return f"<weft.Token{' used' if self._used else ''} of {self.var!r}>"

@@ -14,6 +14,7 @@ unit of its maker until it is bound. Boxes are looked at and freed with _looking
 
 import ctypes
 import gc
+import os
 import threading
 
 from . import _library as weft
@@ -38,7 +39,8 @@ _limit = _LEAST  # of boxes; when there are more, all are looked at
 
 def settle(boxes):
     """Let go of the objects in those of these boxes that are bound nowhere."""
-    if not _looking.acquire(blocking=False):
+    looking = _looking
+    if not looking.acquire(blocking=False):
         return  # somebody does; or this thread, a few frames up. Another look comes.
     gone = []
     try:
@@ -51,7 +53,7 @@ def settle(boxes):
                     gone.append(_objects.pop(box))
                     weft.free(box)
     finally:
-        _looking.release()
+        looking.release()
     # Here `gone` goes, and with it objects, which may run anything.
 
 
@@ -72,7 +74,13 @@ def _collecting(phase, info):
         _settle_all()
 
 
+def _forked():
+    global _looking
+    _looking = threading.Lock()  # which a thread may have held that is not here
+
+
 gc.callbacks.append(_collecting)
+os.register_at_fork(after_in_child=_forked)
 
 
 class Kind:
