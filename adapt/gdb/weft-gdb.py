@@ -13,8 +13,8 @@ middle of anything. It wants weft's own debug information (-g, or the package li
 loads this file by itself with libweft.so where it was installed for that gdb; with the static
 library: `source .../weft-gdb.py`.
 
-What is read here is laid out as in pool/ and context/ of the sources. pool/look.c does the same from
-inside, for weft_dump(); each place that is looked at here is explained there.
+What is read here is laid out as in pool/ and context/ of the sources. pool/look.c does the same
+from inside, for weft_dump(); each place that is looked at here is explained there.
 """
 
 import re
@@ -562,7 +562,9 @@ Tasks that have begun come first."""
         super().__init__('weft_task')
 
     def invoke(self, name):
-        found = (t.address for t in all_tasks() if t.address and function_name(t.fn) == name.string())
+        found = (
+            t.address for t in all_tasks() if t.address and function_name(t.fn) == name.string()
+        )
         return gdb.Value(next(found, 0)).cast(type_of('struct weft_task').pointer())
 
 

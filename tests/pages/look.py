@@ -4,7 +4,8 @@
 
 Prints a line of JSON for each page: what the console said, whether the page is wider than its
 window, and what each picture of a timeline has as it is laid out: lanes, bars, marks, waits, and
-what is wrong with them. Screenshots go to FOLDER. Exit 0, or 2 if the browser does not do as it is told.
+what is wrong with them. Screenshots go to FOLDER. Exit 0, or 2 if the browser does not do as it is
+told.
 
 The browser is spoken to by the Chrome DevTools Protocol over a pair of pipes: messages in JSON with
 a zero byte behind each.
@@ -22,8 +23,8 @@ PATIENCE = 60  # seconds for any one thing
 WIDTH, HEIGHT = 1200, 900
 
 # In the page. A bar is thin if one cannot see it, outside if it is not within its lane's rail,
-# crooked if its parts are not above each other; two of a lane overlap if they do by more than a seam.
-# A colour is that of the bars of a class.
+# crooked if its parts are not above each other; two of a lane overlap if they do by more than a
+# seam. A colour is that of the bars of a class.
 LOOK = r"""(() => {
   const box = e => e.getBoundingClientRect();
   const has = (picture, selector) => picture.querySelectorAll(selector).length;
