@@ -474,13 +474,13 @@ static __attribute__((noinline)) void leave_slowly(weft__frame earlier)
                 ;
 }
 
-/* The bank has no cells that the current context has not. */
+/* Whoever leaves has joined what it forked, so that all calls are known; and the bank has no cells
+ * that the current context has not. */
 __attribute__((noinline)) void weft__frame_leave(weft__frame earlier)
 {
         struct weft__thread *t = &weft__thread;
         weft_context *c = t->here.context;
-        bool slowly = !(t->here.calls & WEFT__LINK_KNOWN) || weft__hooks_any();
-        if (unlikely(slowly || (c && c->cells))) {
+        if (unlikely(weft__hooks_any() || (c && c->cells))) {
                 leave_slowly(earlier);
                 return;
         }

@@ -152,6 +152,7 @@ static int waits_without_memory(void *unused)
 
 Test(suspend_exhausted, nor_is_there_a_stack_without_memory_for_its_books, .timeout = 60)
 {
+        skip_unless_workers(1);
         weft_pool *pool = begin(1);
         weft_task *task[8];
         weft_event event;

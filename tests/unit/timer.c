@@ -550,6 +550,7 @@ static int resubmit_until(void *stop)
 /* The others sleep, or are busy with short tasks. */
 Test(timer, of_a_busy_worker_is_seen_to_by_another, .timeout = 120)
 {
+        skip_with_fewer_workers(2);
         for (int round = 0; round < 12; round++) {
                 weft_pool *pool = begin(sizes[1 + round % 2]);
                 atomic_int stop = round % 3 > 0;
@@ -590,6 +591,7 @@ static int hold_park_hold(void *arg)
  * does. */
 Test(timer, of_a_pool_that_sleeps_are_watched_whoever_is_woken, .timeout = 120)
 {
+        skip_with_fewer_workers(2);
         for (int round = 0; round < 8; round++) {
                 weft_pool *pool = begin(2);
                 struct parked p[2];
@@ -634,6 +636,7 @@ static int hold_until_told(void *done)
 /* A parked task has its timer with the worker that it parked on, which is then busy. */
 Test(timer, of_a_task_that_may_migrate_is_kept_by_another_worker, .timeout = 120)
 {
+        skip_unless_workers(2);
         for (int round = 0; round < 10; round++) {
                 weft_pool_options o = {.size = sizeof(o), .workers = 2, .flags = WEFT_MIGRATE};
                 weft_pool *pool;
@@ -663,6 +666,7 @@ static int hold_until(void *arg)
 
 Test(timer, one_worker_that_is_left_sees_to_all, .timeout = 60)
 {
+        skip_with_fewer_workers(4);
         weft_pool *pool = begin(4);
         struct plug plug;
         atomic_int count = 0;
