@@ -23,7 +23,7 @@ static GLogWriterOutput write_line(GLogLevelFlags level, const GLogField *field,
 
 int main(void)
 {
-        static const struct weft_glib_log_field fields[] = {{"USER", &user, NULL}};
+        static const struct weft_glib_log_field fields[] = {{"USER", &user}};
         static struct weft_glib_log log = {fields, 1, write_line, NULL};
         g_log_set_writer_func(weft_glib_log_writer, &log, NULL);
 
