@@ -138,6 +138,28 @@ $(B)/libweft-inherit.so: adapt/inherit.c $(B)/flags
 	$(link) -MMD -MP $(COMMON) -fPIC -fvisibility=hidden -shared -Wl,-soname,$(@F) \
 	    -Wl,-z,relro,-z,now,-z,nodelete $< -o $@
 
+# A library of its own, not part of `all`: it wants libnats, and weft does not.
+NATS_OBJECTS := $(patsubst %,$(B)/obj/%.o,$(wildcard adapt/nats/*.c))
+NATS_SONAME  := libweft-nats.so.0
+
+.PHONY: nats
+nats: all  ## libweft-nats: calls of functions in other processes, over NATS JetStream
+	@+if echo '#include <nats/nats.h>' | $(CC) $(CFLAGS) -E -x c - >/dev/null 2>&1; then \
+	        $(submake) $(B)/libweft-nats.a $(B)/libweft-nats.so; \
+	else \
+	        echo "libweft-nats is left out: there is no <nats/nats.h> (Debian: libnats-dev)"; \
+	fi
+
+$(B)/libweft-nats.a: $(NATS_OBJECTS)
+	@mkdir -p $(@D); $(call say,AR) rm -f $@; $(AR) rcs $@ $(NATS_OBJECTS)
+
+$(B)/libweft-nats.so: $(NATS_OBJECTS) adapt/nats/nats.map $(B)/libweft.so
+	$(link) $(CFLAGS) $(variant_$(VARIANT)) -shared -Wl,-soname,$(NATS_SONAME) \
+	    -Wl,--version-script,adapt/nats/nats.map \
+	    -Wl,-z,defs,-z,relro,-z,now,-z,nodelete \
+	    $(NATS_OBJECTS) -L$(B) -lweft -lnats -pthread -o $@
+	@ln -sf $(@F) $(@D)/$(NATS_SONAME)
+
 $(B)/obj/%.c.o: %.c $(B)/flags
 	$(compile) $(LIB_FLAGS) $< -o $@
 
@@ -309,6 +331,19 @@ $(B)/examples/server-thread-local: $(wildcard examples/server/*.[ch]) $(B)/libwe
 	$(link) $(COMMON) -include examples/server/thread_local.h $(filter %.c,$^) $(B)/libweft.a \
 	    $(EXAMPLE_DIR_LIBS) $(LIBS) -lm -o $@
 
+# Client and worker of check-remote.
+REMOTE      := $(B)/remote/check $(B)/remote/worker
+REMOTE_LIBS := $(B)/libweft-nats.a $(B)/libweft.a
+
+$(B)/remote/check: $(call objects,tests/remote/check.c tests/remote/processes.c) $(REMOTE_LIBS)
+	$(link) $(COMMON) $^ -lnats $(LIBS) -o $@
+
+$(B)/remote/worker: $(call objects,tests/remote/worker.c) $(REMOTE_LIBS)
+	$(link) $(COMMON) $^ -lnats $(LIBS) -o $@
+
+$(B)/obj/tests/remote/%.c.o: tests/remote/%.c $(B)/flags
+	$(compile) $(COMMON) $< -o $@
+
 # Those of the adapters want what they adapt. tests/adapt/run builds and runs them, so they are not
 # among the others.
 ADAPT_EXAMPLES := $(filter $(B)/examples/adapt_%,$(EXAMPLES))
@@ -321,13 +356,16 @@ adapt_libs_glib_log  := $(adapt_libs_glib)
 adapt_libs_uv      := -luv
 adapt_flags_openmp := -fopenmp
 
+$(B)/examples/adapt_nats_%: examples/adapt_nats_%.c $(REMOTE_LIBS) $(B)/flags
+	$(link) -MMD -MP $(COMMON) $< $(REMOTE_LIBS) -lnats $(LIBS) -o $@
+
 $(B)/examples/adapt_%: examples/adapt_%.c $(B)/libweft.a $(B)/flags
 	$(call program,$(adapt_flags_$*),$(adapt_libs_$*))
 
 .PHONY: examples example-server-test
 examples:  ## the programs of examples/, into build/examples
 	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_stress) $(DEPS_examples) $(DEPS_adapt) \
-	                        libblocksruntime-dev'
+	                        $(DEPS_remote) libblocksruntime-dev'
 	@+$(submake) $(EXAMPLES) $(EXAMPLE_DIRS:%=$(B)/%) $(ADAPT_EXAMPLES) \
 	    $(API_EXAMPLES)
 
@@ -365,6 +403,7 @@ HOUSE_CHECKS := \
     tests/guides/run
 
 .PHONY: check check-all check-gdb check-house check-model check-model-long check-genmc check-promela
+.PHONY: check-remote remote-programs
 .PHONY: check-weaken models weaken check-faults faults suite unit-programs stress fuzz fuzzers
 .PHONY: check-pages coverage coverage-unit coverage-stress check-matrix matrix check-builds
 .PHONY: check-long
@@ -387,6 +426,14 @@ check-all: all python $(STRESS) $(FUZZ) $(EXAMPLES) $(API_EXAMPLES) \
 $(addprefix check-,$(CHECKERS) $(PORTS)): check-%:  ## the tests under a checker, or for a port
 	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_stress) $(DEPS_$*)'
 	@+$(submake) VARIANT=$* JEMALLOC=0 $(compiler_$*) suite
+
+check-remote:  ## calls in other processes, over NATS: servers and workers that are killed
+	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_remote)'
+	@+$(submake) nats
+	@+$(submake) remote-programs
+	@MAKE='$(MAKE_COMMAND)' CC='$(CC)' LIBS='$(LIBS)' tests/remote/run
+
+remote-programs: $(REMOTE) $(filter $(B)/examples/adapt_nats_%,$(ADAPT_EXAMPLES))
 
 check-model:  ## the concurrency core under a model checker
 	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_model)'
@@ -499,7 +546,7 @@ C_FILES := $(wildcard include/weft/*.h include/weft/*.hpp context/*.[ch] pool/*.
              examples/*.[ch] examples/*/*.[ch] examples/*.cc tests/stress/*.cc \
              perf/*.[ch] perf/*/*.[ch] perf/*/*.cc \
              tests/*/*.[ch] tests/*/*/*.[ch])
-C_FILES += $(wildcard include/weft/adapt/* adapt/*.c tests/adapt/*.cc)
+C_FILES += $(wildcard include/weft/adapt/* adapt/*.c adapt/*/*.[ch] tests/adapt/*.cc)
 LINT_LIB     := $(filter context/%.c pool/%.c adapt/%.c perf/%.c examples/%.c,$(C_FILES))
 LINT_TESTS   := $(filter-out tests/run/selftest/% tests/compile/% tests/model/genmc/%, \
                   $(filter tests/%.c,$(C_FILES)))
@@ -521,7 +568,7 @@ locks    = $(CLANG) -fsyntax-only -Wthread-safety -Werror $(LINT_FLAGS)
 lint:  ## clang-format, cppcheck, clang's look at locks, and clang-tidy
 	@+$(submake) deps \
 	    DEPS='$(DEPS_build) $(DEPS_check) $(DEPS_compare) $(DEPS_examples) $(DEPS_rivals) \
-	          $(DEPS_adapt) $(DEPS_lint)'
+	          $(DEPS_adapt) $(DEPS_remote) $(DEPS_lint)'
 	@mkdir -p build
 	@echo "  clang-format"; clang-format --dry-run -Werror $(C_FILES)
 	@echo "  cppcheck"; $(call cppcheck,$(LINT_LIB),$(LINT_FLAGS))
@@ -704,6 +751,21 @@ install: all man  ## PREFIX=/usr/local, LIBDIR=PREFIX/lib, DESTDIR=
 	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/weft/LICENSE
 	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || ldconfig
 
+.PHONY: install-nats uninstall-nats
+install-nats: install nats  ## the same, and libweft-nats if there is libnats
+	@[ -e build/libweft-nats.so ] || { echo "libweft-nats was left out" >&2; exit 1; }
+	install -m 644 build/libweft-nats.a $(DESTDIR)$(LIBDIR)
+	install -m 644 build/libweft-nats.so $(DESTDIR)$(LIBDIR)/libweft-nats.so.$(VERSION)
+	ln -sf libweft-nats.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(NATS_SONAME)
+	ln -sf $(NATS_SONAME) $(DESTDIR)$(LIBDIR)/libweft-nats.so
+	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' \
+	    adapt/nats/weft-nats.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/weft-nats.pc
+	chmod 644 $(DESTDIR)$(LIBDIR)/pkgconfig/weft-nats.pc
+	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || ldconfig
+
+uninstall-nats:  ## takes away libweft-nats
+	rm -f $(DESTDIR)$(LIBDIR)/libweft-nats.* $(DESTDIR)$(LIBDIR)/pkgconfig/weft-nats.pc
+
 uninstall: man  ## takes away what install put there
 	rm -rf $(DESTDIR)$(PREFIX)/include/weft $(DESTDIR)$(PREFIX)/share/doc/weft
 	rm -rf $(DESTDIR)$(LIBDIR)/cmake/weft
@@ -730,6 +792,7 @@ DEPS_gdb      := gdb
 DEPS_adapt    := g++ clang libomp-dev libglib2.0-dev libuv1-dev pkg-config
 DEPS_guides   := g++ clang libblocksruntime-dev libglib2.0-dev libuv1-dev libtbb-dev pkg-config \
                  python3
+DEPS_remote   := libnats-dev pkg-config binutils procps
 DEPS_server_test := curl sqlite3 wrk
 DEPS_perf     := libjansson-dev
 DEPS_rivals   := g++ clang libomp-dev libtbb-dev libglib2.0-dev libuv1-dev pkg-config gnuplot-nox
@@ -746,8 +809,8 @@ DEPS_builds   := gcc clang lld llvm
 DEPS_coverage := clang-$(COVERAGE_CLANG) libclang-rt-$(COVERAGE_CLANG)-dev llvm-$(COVERAGE_CLANG) jq
 DEPS_promela  := spin
 DEPS_aarch64  := gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
-DEPS := $(sort $(foreach d,build check abi probes compare examples adapt docs guides server_test \
-          perf rivals lint $(CHECKERS) fuzz model promela faults aarch64,$(DEPS_$(d))))
+DEPS := $(sort $(foreach d,build check abi probes compare examples adapt docs guides remote \
+          server_test perf rivals lint $(CHECKERS) fuzz model promela faults aarch64,$(DEPS_$(d))))
 
 .PHONY: deps
 deps:  ## install what is missing from Debian, if root; else say what would

@@ -47,6 +47,9 @@
         X(ESHUTDOWN, "the pool is shutting down, or the thread is exiting")                        \
         X(EBADMSG, "what came in does not follow its format, or what is to be sent must not be")   \
         X(EMSGSIZE, "longer than the format allows, or the room for it")                           \
+        X(EACCES, "the server refuses the connection, or this client's call")                      \
+        X(ENOTCONN, "the connection has been given up: open another")                              \
+        X(ENOTRECOVERABLE, "given up: delivered too often, and nobody has finished it")            \
         X(EOWNERDEAD, "it belongs to a process that this one was forked from: make a new one "     \
                       "here")
 
