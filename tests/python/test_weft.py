@@ -420,7 +420,7 @@ class Objects(unittest.TestCase):
     @apart
     def test_what_c_has_dropped_goes_as_others_are_bound(self):
         v = weft.ContextVar("v")
-        made, alive = 5000, weakref.WeakSet()
+        made, alive = 1500, weakref.WeakSet()
         most = 0
         for _ in range(made):
             alive.add(thing := Thing())
@@ -440,7 +440,7 @@ class Objects(unittest.TestCase):
 
         @weft.callback(FN)
         def work(arg):
-            for i in range(2000):
+            for i in range(500):
                 v.reset(v.set(Thing()))
                 if i % 100 == 0:
                     gc.collect()
