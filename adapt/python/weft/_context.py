@@ -22,6 +22,7 @@ _current = contextvars.ContextVar("weft")
 _numbers = itertools.count()
 _vars = {}  # by the address of the weft_var
 _missing = object()
+_ROOM = 512  # bytes of a weft_var, and of what a later weft may add to it: zero, as it wants that
 
 
 class Held:
@@ -115,7 +116,7 @@ class ContextVar:
     are for those of C, whose values are of some Kind."""
 
     def __init__(self, name, *, default=_missing, kind=_values.OBJECT):
-        address = weft.calloc(1, ctypes.sizeof(weft.Var))
+        address = weft.calloc(1, _ROOM)
         if not address:
             raise MemoryError
         struct = weft.Var.from_address(address)

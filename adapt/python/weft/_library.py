@@ -61,6 +61,8 @@ class Var(ctypes.Structure):
         ("key", ctypes.c_uint32),
         ("on_change", ctypes.c_void_p),
         ("on_change_user", ctypes.c_void_p),
+        ("drop_at", ctypes.c_uint),
+        ("hand_on", ctypes.c_void_p),
     ]
 
 
