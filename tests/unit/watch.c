@@ -72,7 +72,7 @@ static void wait_long(void)
 static int holds(void *arg)
 {
         plug__wait(arg);
-        CHECK(weft_sleep_until(in_ms(1)) == 0);
+        CHECK(weft_sleep_until(in_ms(LIMIT_MS)) == 0); /* so long that it parks */
         plug__wait(arg);
         return 0;
 }
@@ -315,7 +315,9 @@ Test(watch, knows_a_circle_of_tasks_that_await_each_other, .timeout = 60)
         cr_expect_eq(weft_watch_end(), 0);
         weft_task_cancel(atomic_load(&pair[0]));
         for (int i = 0; i < 2; i++)
-                join(atomic_load(&pair[i]));
+                weft_await(atomic_load(&pair[i]), WEFT_FOREVER);
+        for (int i = 0; i < 2; i++)
+                weft_task_unref(atomic_load(&pair[i]));
         finish(pool);
 }
 
