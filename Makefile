@@ -19,6 +19,7 @@ CLANG    ?= clang
 CFLAGS   ?= -O2 -g
 LDFLAGS  ?=
 JEMALLOC ?= 1# 0: the C library's malloc
+EXPLAIN  ?= 1# 0: weft_explain() cannot be told of places
 WERROR   ?= 0# 1: warnings are errors
 VARIANT  ?=
 PREFIX   ?= /usr/local
@@ -89,7 +90,8 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpo
 COMMON   := -std=gnu11 -D_GNU_SOURCE= $(WARNINGS) $(CFLAGS) -fexceptions -pthread -Iinclude \
             $(variant_$(VARIANT)) \
             $(if $(filter-out counted uninherited coverage-stress,$(VARIANT)),-DWEFT_TEST_HOOKS=1) \
-            $(if $(filter 1,$(JEMALLOC)),-DWEFT_JEMALLOC=1)
+            $(if $(filter 1,$(JEMALLOC)),-DWEFT_JEMALLOC=1) \
+            $(if $(filter 0,$(EXPLAIN)),-DWEFT_NO_EXPLAIN=1)
 # As shipped. Not -fcf-protection=return, nor =full: a shadow stack would have to be switched too.
 # Fortified calls want an optimising compiler. tests/hardening looks for all of it in the library.
 HARDENED := -fstack-protector -fstack-clash-protection \

@@ -20,7 +20,7 @@ int weft_bind(weft_bound **ret, weft_fn *fn, void *arg)
         if (!ret || !fn)
                 return -EINVAL;
         weft_context *context;
-        int r = weft__cross(WEFT_BORDER_FOREIGN, &context);
+        int r = weft__cross(WEFT_BORDER_FOREIGN, __builtin_return_address(0), &context);
         if (r < 0)
                 return r;
         weft_bound *b = weft__alloc(sizeof(*b));
@@ -77,7 +77,7 @@ int weft_thread_create(pthread_t *ret_thread, const pthread_attr_t *attr, void *
         if (!ret_thread || !start)
                 return -EINVAL;
         weft_context *context;
-        int r = weft__cross(WEFT_BORDER_THREAD, &context);
+        int r = weft__cross(WEFT_BORDER_THREAD, __builtin_return_address(0), &context);
         if (r < 0)
                 return r;
         struct start *s = weft__alloc(sizeof(*s));

@@ -85,7 +85,7 @@ int weft_context_inject(const weft_context *context, weft_put *put, void *arg)
         if (!put)
                 return -EINVAL;
         weft_context *across;
-        int r = weft__context_across((weft_context *)context, WEFT_BORDER_PROCESS, &across);
+        int r = weft__context_across((weft_context *)context, WEFT_BORDER_PROCESS, NULL, &across);
         if (r < 0)
                 return r;
         char *text = weft__alloc(WEFT_CARRY_VALUE_MAX + 1);

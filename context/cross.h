@@ -11,7 +11,8 @@
 #include "internal.h"
 
 /* What is current on the other side of one border (a bit of enum weft_border) where context is on
- * this one: a reference. 0, -ENOMEM, or what a hand_on() returned. */
-int weft__context_across(weft_context *context, unsigned border, weft_context **ret);
+ * this one: a reference. 0, -ENOMEM, or what a hand_on() returned. site: see weft__cross(). */
+int weft__context_across(weft_context *context, unsigned border, const void *site,
+                         weft_context **ret);
 
 #endif

@@ -15,6 +15,7 @@
  */
 #define WEFT__DEFINES 1 /* what is inlined elsewhere is defined here */
 
+#include "explain.h"
 #include "hooks.h"
 #include "map.h"
 #include "memory.h"
@@ -212,14 +213,28 @@ static void frame_show(struct weft__thread *t, weft_context *c)
         weft__signal_fence(); /* and the old one is given back afterwards */
 }
 
+/* Who changes a slot, and how. */
+struct change {
+        enum weft__note kind;
+        const void *site;
+};
+
+static void *exchange_noted(weft_context *c, uint32_t key, void *raw, struct change by)
+{
+        if (key & WEFT__TRACED)
+                weft__map_exchange(c, weft__note_key(key), weft__note(by.kind, by.site));
+        return weft__map_exchange(c, key, raw);
+}
+
 /* Put raw into key's slot of the frame's context; *ret_old, and what it owns, is the caller's. */
-static int frame_exchange_slot(struct weft__thread *t, uint32_t key, void *raw, void **ret_old)
+static int frame_exchange_slot(struct weft__thread *t, uint32_t key, void *raw, struct change by,
+                               void **ret_old)
 {
         weft_context *c = t->here.context;
         if (c && weft__sole_owner(t, c) && weft__map_takes(c, key)) {
                 if (!weft__map_prepare(c, key))
                         return -ENOMEM;
-                *ret_old = weft__map_exchange(c, key, raw);
+                *ret_old = exchange_noted(c, key, raw, by);
                 return 0;
         }
         weft_context *copy = weft__map_copy(c, key);
@@ -229,7 +244,7 @@ static int frame_exchange_slot(struct weft__thread *t, uint32_t key, void *raw, 
                 weft__map_destroy(copy); /* no cell goes with it: c holds them all */
                 return -ENOMEM;
         }
-        *ret_old = weft__map_exchange(copy, key, raw);
+        *ret_old = exchange_noted(copy, key, raw, by);
         frame_show(t, copy);
         if (c)
                 weft__context_put(c, 1);
@@ -251,7 +266,8 @@ static uint64_t frame_id(struct weft__thread *t)
         return t->here.frame = t->next_frame_id++;
 }
 
-static __attribute__((noinline)) int set_slowly(weft_var *var, void *value, weft_token *ret_token)
+static __attribute__((noinline)) int set_slowly(weft_var *var, void *value, weft_token *ret_token,
+                                                const void *site)
 {
         struct weft__thread *t = &weft__thread;
         int r = weft__thread_enlist();
@@ -265,7 +281,7 @@ static __attribute__((noinline)) int set_slowly(weft_var *var, void *value, weft
         r = weft__map_raw(var, key, value, &raw);
         if (r < 0)
                 return r;
-        r = frame_exchange_slot(t, key, raw, &old);
+        r = frame_exchange_slot(t, key, raw, (struct change){WEFT__NOTE_SET, site}, &old);
         if (r < 0) {
                 if (key & WEFT__KEPT)
                         weft__free(raw, sizeof(struct weft__cell));
@@ -283,7 +299,8 @@ static __attribute__((noinline)) int set_slowly(weft_var *var, void *value, weft
         return 0;
 }
 
-int weft_set(weft_var *var, void *value, weft_token *ret_token)
+static inline __attribute__((always_inline)) int set(weft_var *var, void *value,
+                                                     weft_token *ret_token, const void *site)
 {
         struct weft__thread *t = &weft__thread;
         weft_context *c = t->here.context;
@@ -293,13 +310,18 @@ int weft_set(weft_var *var, void *value, weft_token *ret_token)
         /* A near, plain var (key 0, never set, is not) in a context that is nobody else's. */
         if (unlikely(key - 1 >= WEFT__NEAR - 1 || !c || !(t->here.calls & WEFT__LINK_KNOWN) ||
                      !weft__sole_owner(t, c)))
-                return set_slowly(var, value, ret_token);
+                return set_slowly(var, value, ret_token, site);
         void *old = c->slot[key];
         c->slot[key] = value;
         c->count += old == WEFT__UNSET;
         if (ret_token)
                 *ret_token = (weft_token){old, frame_id(t), key};
         return 0;
+}
+
+int weft_set(weft_var *var, void *value, weft_token *ret_token)
+{
+        return set(var, value, ret_token, __builtin_return_address(0));
 }
 
 /* After a reset: leave an empty map for the empty context. */
@@ -312,32 +334,23 @@ static void frame_trim(struct weft__thread *t)
         }
 }
 
-int weft_reset(weft_var *var, weft_token *token)
+static __attribute__((noinline)) int reset_slowly(weft_var *var, weft_token *token,
+                                                  const void *site)
 {
         struct weft__thread *t = &weft__thread;
-        if (unlikely(!var || !token))
+        if (!var || !token)
                 return -EINVAL;
         uint32_t key = token->weft__key;
-        if (unlikely(!key))
+        if (!key)
                 return -EALREADY;
-        if (unlikely(key != weft__var_key(var)))
+        if (key != weft__var_key(var))
                 return -EINVAL;
         weft__frame_own(t);
-        if (unlikely(token->weft__frame != t->here.frame))
+        if (token->weft__frame != t->here.frame)
                 return -EPERM;
-
         void *displaced;
-        weft_context *c = t->here.context;
-        if (likely(key < WEFT__NEAR && c && weft__sole_owner(t, c))) {
-                /* As weft_set() does it: a near, plain var in a context that is nobody else's. */
-                displaced = c->slot[key];
-                c->slot[key] = token->weft__old;
-                c->count += (displaced == WEFT__UNSET) - (token->weft__old == WEFT__UNSET);
-                token->weft__key = 0;
-                frame_trim(t);
-                return 0;
-        }
-        int r = frame_exchange_slot(t, key, token->weft__old, &displaced);
+        struct change by = {WEFT__NOTE_RESET, site};
+        int r = frame_exchange_slot(t, key, token->weft__old, by, &displaced);
         if (r < 0)
                 return r;
         token->weft__key = 0;
@@ -347,6 +360,38 @@ int weft_reset(weft_var *var, weft_token *token)
         weft__map_discard(key, displaced);
         weft__cells_release();
         return 0;
+}
+
+/* Whether it is as simple as weft_set() has it: a near, plain var in a context that is nobody
+ * else's. */
+static inline bool is_simple(const struct weft__thread *t, const weft_var *var,
+                             const weft_token *token)
+{
+        uint32_t key = token->weft__key;
+        return key - 1 < WEFT__NEAR - 1 && key == weft__var_key(var) &&
+               t->here.calls & WEFT__LINK_KNOWN && token->weft__frame == t->here.frame &&
+               t->here.context && weft__sole_owner(t, t->here.context);
+}
+
+static inline __attribute__((always_inline)) int reset(weft_var *var, weft_token *token,
+                                                       const void *site)
+{
+        struct weft__thread *t = &weft__thread;
+        if (unlikely(!var || !token || !is_simple(t, var, token)))
+                return reset_slowly(var, token, site);
+        weft_context *c = t->here.context;
+        uint32_t key = token->weft__key;
+        void *displaced = c->slot[key];
+        c->slot[key] = token->weft__old;
+        c->count += (displaced == WEFT__UNSET) - (token->weft__old == WEFT__UNSET);
+        token->weft__key = 0;
+        frame_trim(t);
+        return 0;
+}
+
+int weft_reset(weft_var *var, weft_token *token)
+{
+        return reset(var, token, __builtin_return_address(0));
 }
 
 int weft_token_old(const weft_token *token, void **ret_value)
@@ -374,7 +419,7 @@ void weft_token_drop(weft_token *token)
 struct weft__with weft__with_begin(weft_var *var, void *value)
 {
         struct weft__with with = {.var = var, .once = 1};
-        if (weft_set(var, value, &with.token) < 0)
+        if (set(var, value, &with.token, __builtin_return_address(0)) < 0)
                 with.var = NULL;
         return with;
 }
@@ -386,7 +431,7 @@ void weft__with_end(struct weft__with *with)
         /* Without memory for the undo (the context was captured inside the block) the binding
          * stays, and what it displaced is given up. A token that was made in another frame is no
          * undo either. */
-        if (weft_reset(with->var, &with->token) < 0)
+        if (reset(with->var, &with->token, __builtin_return_address(0)) < 0)
                 weft_token_drop(&with->token);
 }
 
@@ -645,7 +690,8 @@ int weft_context_with(weft_context *context, weft_var *var, void *value, weft_co
                     c); /* no cell goes with it: the caller's context holds them all */
                 return -ENOMEM;
         }
-        weft__map_discard(key, weft__map_exchange(c, key, raw));
+        struct change by = {WEFT__NOTE_SET, __builtin_return_address(0)};
+        weft__map_discard(key, exchange_noted(c, key, raw, by));
         if (var->retain)
                 var->retain(value);
         *ret = c;

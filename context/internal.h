@@ -40,7 +40,7 @@ static inline void weft__frame_leave_block(weft__frame *earlier)
         weft__frame_leave(*earlier);
 }
 
-/* Whether a var with a policy for borders was ever set. */
+/* Whether a var with a policy for borders was ever set, or places were recorded. */
 extern atomic_bool weft__policed_ever __attribute__((visibility("hidden")));
 
 static inline bool weft__has_policies(void)
@@ -50,14 +50,22 @@ static inline bool weft__has_policies(void)
         return __builtin_expect(atomic_load_explicit(&weft__policed_ever, memory_order_relaxed), 0);
 }
 
-/* A reference to what is current, for the other side of a border: as weft_context_cross(). */
-static inline int weft__cross(unsigned border, weft_context **ret)
+/* A reference to what is current, for the other side of a border: as weft_context_cross(). site is
+ * the address that the call returns to which hands over. */
+int weft__cross_from(unsigned border, const void *site, weft_context **ret);
+
+static inline int weft__cross(unsigned border, const void *site, weft_context **ret)
 {
         if (weft__has_policies())
-                return weft_context_cross(border, ret);
+                return weft__cross_from(border, site, ret);
         *ret = weft_context_capture();
         return 0;
 }
+
+/* Where it was handed over, to a task say: the address that the call of weft_submit() or its kin
+ * returned to; NULL: that was not recorded. (explain.h; bound in the context as long as that is not
+ * replaced, so of a task that runs it is found in its frame's.) */
+const void *weft__submitted_at(const weft_context *context);
 
 /* Hooks of vars (on_change) run in the midst of frames that change. What a floor above has on this
  * thread that they must not find, such as a task that could be set aside, it hides meanwhile. NULL:

@@ -16,6 +16,7 @@
 
 #include <string.h>
 
+#include "explain.h"
 #include "memory.h"
 #include "thread.h"
 
@@ -225,7 +226,7 @@ static void context_free(weft_context *c)
 
 weft_context *weft__map_copy(const weft_context *from, uint32_t key)
 {
-        bool policed = key & WEFT__POLICED || (from && from->policed);
+        bool policed = key & (WEFT__POLICED | WEFT__TRACED) || (from && from->policed);
         weft_context *c = policed ? policed_alloc() : context_alloc();
         if (!c)
                 return NULL;
@@ -248,17 +249,23 @@ weft_context *weft__map_copy(const weft_context *from, uint32_t key)
         return c;
 }
 
-bool weft__map_prepare(weft_context *c, uint32_t key)
+static bool prepare(weft_context *c, uint32_t id)
 {
-        if (WEFT__ID(key) < WEFT__NEAR)
+        if (id < WEFT__NEAR)
                 return true;
-        uint32_t index = WEFT__ID(key) - WEFT__NEAR;
+        uint32_t index = id - WEFT__NEAR;
         if (!grow(&c->far, index))
                 return false;
         struct weft__node *n = own(&c->far, c->far->shift);
         while (n && n->shift)
                 n = own((struct weft__node **)&n->slot[digit(n, index)], n->shift - FAN_BITS);
         return n != NULL;
+}
+
+bool weft__map_prepare(weft_context *c, uint32_t key)
+{
+        return prepare(c, WEFT__ID(key)) &&
+               (!(key & WEFT__TRACED) || prepare(c, weft__note_key(key)));
 }
 
 void *weft__map_exchange(weft_context *c, uint32_t key, void *raw)

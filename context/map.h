@@ -38,6 +38,7 @@
 #define WEFT__KEPT    0x80000000u /* its slots hold cells */
 #define WEFT__HOOKED  0x40000000u /* it has on_change: hooks.h */
 #define WEFT__POLICED 0x20000000u /* it has drop_at or hand_on: cross.h */
+#define WEFT__TRACED  0x10000000u /* the next id is its notes': explain.h */
 #define WEFT__ID(key) ((key)&0x00ffffffu)
 
 extern const char weft__unset __attribute__((visibility("hidden")));
@@ -56,7 +57,7 @@ struct weft_context {
         atomic_size_t refs;
         struct weft__node *far; /* NULL while no far id is bound */
         uint32_t count;
-        uint32_t policed : 1;             /* it is a weft__policed: one of its vars may be so */
+        uint32_t policed : 1; /* it is a weft__policed: one of its vars may be POLICED, or TRACED */
         uint32_t kept : WEFT__NEAR - 1;   /* bit i: slot[i + 1] holds a cell */
         uint32_t cells : 32 - WEFT__NEAR; /* enough for all vars that there can be: var.c */
         void *slot[WEFT__NEAR];
@@ -104,15 +105,15 @@ weft_context *weft__map_copy(const weft_context *from, uint32_t key);
 /* Whether a var with this key can be bound in c as it is. */
 static inline bool weft__map_takes(const weft_context *c, uint32_t key)
 {
-        return !(key & WEFT__POLICED) || c->policed;
+        return !(key & (WEFT__POLICED | WEFT__TRACED)) || c->policed;
 }
 
 /* What goes into a slot for value: the value itself, or a cell around it, whose release function is
  * the var's. 0, -ENOMEM. */
 int weft__map_raw(const weft_var *var, uint32_t key, void *value, void **ret_raw);
 
-/* Make key's slot in c, whose only owner calls, ready to be written; false when there is no memory,
- * with nothing changed that can be seen. */
+/* Make key's slot in c, and that of its note, whose only owner calls, ready to be written; false
+ * when there is no memory, with nothing changed that can be seen. */
 bool weft__map_prepare(weft_context *c, uint32_t key);
 
 /* Put raw into key's slot, which is near or was prepared, and return what was there. */

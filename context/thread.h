@@ -34,6 +34,7 @@ struct weft__thread {
         struct weft__cell *releasing;         /* cells whose release function is to be run */
         bool release_runs;                    /* one is running on this thread */
         bool hook_runs;                       /* a hook of a var is: see hooks.h */
+        const struct weft__line *line;        /* what calls next, or NULL: see weft/explain.h */
         uint8_t life;                         /* of enum weft__life */
         unsigned cached;
         weft_context *cache; /* free contexts, linked through slot[0] */

@@ -16,6 +16,7 @@
  */
 #include "var.h"
 
+#include "explain.h"
 #include "hooks.h"
 #include "internal.h"
 #include "map.h"
@@ -69,20 +70,23 @@ uint32_t weft__var_enlist(weft_var *var)
 
         /* relaxed: an id is only a number; V1 and V3 order what lies behind it */
         uint32_t id = atomic_load_explicit(&ids, memory_order_relaxed);
+        uint32_t notes = weft__records(); /* the id of its notes is the next one */
         _Atomic(const weft_var *) *entry;
         do {
                 entry = entry_make(id);
-                if (!entry) {
+                if (!entry || !entry_make(id + notes)) {
                         weft__hook_become(hook, 0);
                         return 0;
                 }
+                /* relaxed, both: as above */
         } while (!atomic_compare_exchange_weak_explicit(
-            &ids, &id, id + 1, memory_order_relaxed, memory_order_relaxed)); /* relaxed: as above */
+            &ids, &id, id + 1 + notes, memory_order_relaxed, memory_order_relaxed));
         atomic_store_explicit(entry, var, memory_order_relaxed); /* relaxed: V3 publishes it */
 
         uint32_t mine = id | (var->retain || var->release ? WEFT__KEPT : 0) |
                         (var->on_change ? WEFT__HOOKED : 0) |
-                        (var->drop_at || var->hand_on ? WEFT__POLICED : 0);
+                        (var->drop_at || var->hand_on ? WEFT__POLICED : 0) |
+                        (notes ? WEFT__TRACED : 0);
         if (mine & WEFT__POLICED)
                 /* relaxed: whoever binds the var has seen its key, which comes after this */
                 atomic_store_explicit(&weft__policed_ever, true, memory_order_relaxed);
@@ -105,16 +109,22 @@ const weft_var *weft__var_of(uint32_t key)
         return atomic_load_explicit(&chunk[at], memory_order_relaxed); /* relaxed: as above */
 }
 
+void weft__var_hide(uint32_t key)
+{
+        uint32_t at;
+        unsigned k = chunk_of(WEFT__ID(key), &at);
+        /* relaxed, both: no use of the var may race with this */
+        _Atomic(const weft_var *) *chunk = atomic_load_explicit(&chunks[k], memory_order_relaxed);
+        atomic_store_explicit(&chunk[at], NULL, memory_order_relaxed); /* relaxed: as above */
+}
+
 void weft_var_fini(weft_var *var)
 {
         if (!var || !var->weft__key)
                 return;
-        uint32_t at;
-        unsigned k = chunk_of(WEFT__ID(var->weft__key), &at);
         if (var->weft__key & WEFT__HOOKED)
                 weft__hook_retire(var->weft__key);
-        /* relaxed, all: no use of the var may race with this */
-        _Atomic(const weft_var *) *chunk = atomic_load_explicit(&chunks[k], memory_order_relaxed);
-        atomic_store_explicit(&chunk[at], NULL, memory_order_relaxed); /* relaxed: as above */
-        __atomic_store_n(&var->weft__key, 0, __ATOMIC_RELAXED);
+        weft__var_hide(var->weft__key);
+        __atomic_store_n(&var->weft__key, 0,
+                         __ATOMIC_RELAXED); /* relaxed: as in weft__var_hide() */
 }

@@ -21,6 +21,9 @@ static inline uint32_t weft__var_key(const weft_var *var)
 /* The key of a var, given to it now if need be; 0 when there is no memory, or no id left. */
 uint32_t weft__var_enlist(weft_var *var);
 
+/* A key under which nothing is found from here on but by who knows it. */
+void weft__var_hide(uint32_t key);
+
 /* The var of a key; NULL if it was retired. */
 const weft_var *weft__var_of(uint32_t key);
 

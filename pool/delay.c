@@ -178,7 +178,7 @@ static void begin_to_wait(weft_pool *pool, weft_task *task, int64_t when)
 }
 
 static int spawn(weft_pool *pool, weft_task **ret, int64_t when, int64_t period, unsigned flags,
-                 weft_fn *fn, void *arg)
+                 weft_fn *fn, void *arg, const void *site)
 {
         const struct weft__closure closure = {
             .fn = fn, .arg = arg, .flags = WEFT__DELAYED | (period ? (unsigned)WEFT__PERIODIC : 0)};
@@ -191,7 +191,7 @@ static int spawn(weft_pool *pool, weft_task **ret, int64_t when, int64_t period,
         if (!task)
                 return -ENOMEM;
         task->context = NULL;
-        int r = flags & WEFT_INHERIT ? weft__cross(WEFT_BORDER_TIMER, &task->context) : 0;
+        int r = flags & WEFT_INHERIT ? weft__cross(WEFT_BORDER_TIMER, site, &task->context) : 0;
         if (r == 0) {
                 r = weft__admit_delayed(pool);
                 if (r < 0)
@@ -214,13 +214,14 @@ static int spawn(weft_pool *pool, weft_task **ret, int64_t when, int64_t period,
 int weft_spawn_at(weft_pool *pool, weft_task **ret, int64_t when, unsigned flags, weft_fn *fn,
                   void *arg)
 {
-        return spawn(pool, ret, when, 0, flags, fn, arg);
+        return spawn(pool, ret, when, 0, flags, fn, arg, WEFT__CALLED_FROM);
 }
 
 int weft_spawn_every(weft_pool *pool, weft_task **ret, int64_t first, int64_t period,
                      unsigned flags, weft_fn *fn, void *arg)
 {
-        return period > 0 ? spawn(pool, ret, first, period, flags, fn, arg) : -EINVAL;
+        return period > 0 ? spawn(pool, ret, first, period, flags, fn, arg, WEFT__CALLED_FROM)
+                          : -EINVAL;
 }
 
 /* ---- again ---- */

@@ -161,22 +161,29 @@ static int spawn(struct weft__group *group, const struct weft__closure *closure)
 
 int weft_group_spawn(weft_group *group, weft_fn *fn, void *arg)
 {
-        const struct weft__closure closure = {.fn = fn, .arg = arg};
+        const struct weft__closure closure = {.fn = fn, .arg = arg, .site = WEFT__CALLED_FROM};
         return group ? spawn(inside(group), &closure) : -EINVAL;
 }
 
 int weft_group_spawn_into(weft_group *group, int *ret_result, weft_fn *fn, void *arg)
 {
-        const struct weft__closure closure = {
-            .fn = fn, .arg = arg, .flags = WEFT__RESULT, .ret_result = ret_result};
+        const struct weft__closure closure = {.fn = fn,
+                                              .arg = arg,
+                                              .flags = WEFT__RESULT,
+                                              .ret_result = ret_result,
+                                              .site = WEFT__CALLED_FROM};
         return group && ret_result ? spawn(inside(group), &closure) : -EINVAL;
 }
 
 int weft_group_spawn_closure(weft_group *group, weft_fn *fn, const void *args, size_t size,
                              weft_drop_fn *drop)
 {
-        const struct weft__closure closure = {
-            .fn = fn, .args = args, .size = size, .copies = true, .drop = drop};
+        const struct weft__closure closure = {.fn = fn,
+                                              .args = args,
+                                              .size = size,
+                                              .copies = true,
+                                              .drop = drop,
+                                              .site = WEFT__CALLED_FROM};
         return group ? spawn(inside(group), &closure) : -EINVAL;
 }
 

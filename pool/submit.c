@@ -215,10 +215,10 @@ static __attribute__((noinline)) void run_here(weft_pool *pool, weft_task *task)
 }
 
 /* Hand in by value what a fire-and-forget task is made of, from a thread outside. */
-static int submit_item(weft_pool *pool, weft_fn *fn, void *arg)
+static int submit_item(weft_pool *pool, const struct weft__closure *c)
 {
-        weft__item item = {fn, arg, NULL};
-        int r = weft__cross(WEFT_BORDER_TASK, &item.context);
+        weft__item item = {c->fn, c->arg, NULL};
+        int r = weft__cross(WEFT_BORDER_TASK, c->site, &item.context);
         if (r < 0)
                 return r;
         r = admit(pool, NULL);
@@ -250,7 +250,7 @@ static inline int cross(const struct weft__closure *closure, weft_task *task)
                 task->context = weft_context_capture();
                 return 0;
         }
-        int r = weft_context_cross(WEFT_BORDER_TASK, &task->context);
+        int r = weft__cross_from(WEFT_BORDER_TASK, closure->site, &task->context);
         if (r < 0)
                 weft__task_free(task);
         return r;
@@ -267,7 +267,7 @@ int weft__submit(weft_pool *pool, const struct weft__closure *closure, struct we
                 return -ENOMEM;
         weft__worker *self = inside(pool);
         if (!ret && !group && !self && is_item(pool, closure))
-                return submit_item(pool, closure->fn, closure->arg);
+                return submit_item(pool, closure);
         weft_task *task = weft__task_new(closure, ret ? 2 : 1, ret || group);
         if (!task)
                 return -ENOMEM;
@@ -302,33 +302,43 @@ int weft__submit(weft_pool *pool, const struct weft__closure *closure, struct we
 
 int weft_submit(weft_pool *pool, weft_fn *fn, void *arg)
 {
-        const struct weft__closure closure = {.fn = fn, .arg = arg};
+        const struct weft__closure closure = {.fn = fn, .arg = arg, .site = WEFT__CALLED_FROM};
         return weft__submit(pool, &closure, NULL, NULL);
 }
 
 int weft_submit_copy(weft_pool *pool, weft_fn *fn, const void *args, size_t size)
 {
-        return weft_submit_closure(pool, fn, args, size, NULL);
+        const struct weft__closure closure = {
+            .fn = fn, .args = args, .size = size, .copies = true, .site = WEFT__CALLED_FROM};
+        return weft__submit(pool, &closure, NULL, NULL);
 }
 
 int weft_submit_closure(weft_pool *pool, weft_fn *fn, const void *args, size_t size,
                         weft_drop_fn *drop)
 {
-        const struct weft__closure closure = {
-            .fn = fn, .args = args, .size = size, .copies = true, .drop = drop};
+        const struct weft__closure closure = {.fn = fn,
+                                              .args = args,
+                                              .size = size,
+                                              .copies = true,
+                                              .drop = drop,
+                                              .site = WEFT__CALLED_FROM};
         return weft__submit(pool, &closure, NULL, NULL);
 }
 
 int weft_spawn(weft_pool *pool, weft_task **ret, weft_fn *fn, void *arg)
 {
-        const struct weft__closure closure = {.fn = fn, .arg = arg};
+        const struct weft__closure closure = {.fn = fn, .arg = arg, .site = WEFT__CALLED_FROM};
         return ret ? weft__submit(pool, &closure, NULL, ret) : -EINVAL;
 }
 
 int weft_spawn_closure(weft_pool *pool, weft_task **ret, weft_fn *fn, const void *args, size_t size,
                        weft_drop_fn *drop)
 {
-        const struct weft__closure closure = {
-            .fn = fn, .args = args, .size = size, .copies = true, .drop = drop};
+        const struct weft__closure closure = {.fn = fn,
+                                              .args = args,
+                                              .size = size,
+                                              .copies = true,
+                                              .drop = drop,
+                                              .site = WEFT__CALLED_FROM};
         return ret ? weft__submit(pool, &closure, NULL, ret) : -EINVAL;
 }

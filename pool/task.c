@@ -369,7 +369,8 @@ int weft_task_on_done(weft_task *task, weft_fn *fn, void *arg)
 {
         if (!task || !fn)
                 return -EINVAL;
-        const struct weft__closure closure = {.fn = fn, .arg = arg, .flags = WEFT__CALLBACK};
+        const struct weft__closure closure = {
+            .fn = fn, .arg = arg, .flags = WEFT__CALLBACK, .site = WEFT__CALLED_FROM};
         if ((weft__task_state(task) & WEFT__PHASE) == WEFT__ENDED) /* -> T1 */
                 return weft__submit(NULL, &closure, NULL, NULL);
         if (task->born != weft__fork_generation())
@@ -377,7 +378,7 @@ int weft_task_on_done(weft_task *task, weft_fn *fn, void *arg)
         weft_task *callback = weft__task_new(&closure, 1, false);
         if (!callback)
                 return -ENOMEM;
-        int r = weft__cross(WEFT_BORDER_TASK, &callback->context);
+        int r = weft__cross(WEFT_BORDER_TASK, closure.site, &callback->context);
         if (r < 0) {
                 weft__task_free(callback);
                 return r;

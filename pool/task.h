@@ -108,10 +108,14 @@ struct weft__closure {
         size_t size;
         bool copies;
         weft_drop_fn *drop;
-        bool whole;      /* its context crosses no border: it does a part of the caller's work */
-        unsigned flags;  /* of enum weft__state: what the task is besides */
-        int *ret_result; /* RESULT: where the result is to be stored; not with copies */
+        const void *site; /* that its public call returns to: see weft__cross() */
+        bool whole;       /* its context crosses no border: it does a part of the caller's work */
+        unsigned flags;   /* of enum weft__state: what the task is besides */
+        int *ret_result;  /* RESULT: where the result is to be stored; not with copies */
 };
+
+/* In a public function: where it was called. */
+#define WEFT__CALLED_FROM __builtin_return_address(0)
 
 /* A task of the closure with no context and no pool yet; NULL when there is no memory. */
 weft_task *weft__task_new(const struct weft__closure *closure, unsigned refs, bool handle);

@@ -46,6 +46,7 @@
         X(ETIMEDOUT, "the deadline passed")                                                        \
         X(ESHUTDOWN, "the pool is shutting down, or the thread is exiting")                        \
         X(EBADMSG, "what came in does not follow its format, or what is to be sent must not be")   \
+        X(EOPNOTSUPP, "this library was built without it")                                         \
         X(EMSGSIZE, "longer than the format allows, or the room for it")                           \
         X(EACCES, "the server refuses the connection, or this client's call")                      \
         X(ENOTCONN, "the connection has been given up: open another")                              \

@@ -17,6 +17,7 @@
  *   fork.h     fork and join, and loops in parallel
  *   suspend.h  the clock, yield and sleep, file descriptors, blocking calls
  *   timer.h    tasks that start at a time, once or again and again
+ *   explain.h  why a var has its value here, or none
  *   sync.h     mutexes, semaphores, events and channels that park the task
  */
 #ifndef WEFT_WEFT_H
@@ -35,6 +36,8 @@
 #include <weft/suspend.h>
 #include <weft/sync.h>
 #include <weft/timer.h>
+
+#include <weft/explain.h> /* last: with WEFT_LINES it has macros */
 
 #define WEFT_VERSION_MAJOR 0
 #define WEFT_VERSION_MINOR 1

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * weft_explain(): each reason why a var has a value or none, with the places where that was brought
+ * about. A place is looked for as the function of this file that it is in, by address, since that
+ * is what a program that is not linked with -rdynamic has; or by file and line (WEFT_LINES).
+ */
+#include "pool_help.h"
+
+#include <dlfcn.h>
+
+#include <weft/fork.h>
+#include <weft/timer.h>
+
+static int format_number(void *value, char *text, size_t size)
+{
+        return snprintf(text, size, "number %d", N(value));
+}
+
+static weft_var var = WEFT_VAR_INIT("var", .format = format_number);
+static weft_var other = WEFT_VAR_INIT("other");
+static weft_var dropped = WEFT_VAR_INIT("dropped", .drop_at = WEFT_BORDER_TASK);
+static weft_var before = WEFT_VAR_INIT("before");
+
+enum { SIZE = 1024 };
+
+static void skip_unless_recorded(void)
+{
+        if (weft_explain_record(true) == -EOPNOTSUPP)
+                cr_skip_test("built without");
+}
+
+/* What is said of a var, as far as `has` is in it. */
+static bool says(const weft_var *of, const char *has)
+{
+        char text[SIZE];
+        int n = weft_explain(of, text, sizeof(text));
+        bool found = n == (int)strlen(text) && strstr(text, has);
+        if (!found)
+                fprintf(stderr, "not \"%s\" in:\n%s", has, text);
+        return found;
+}
+
+/* The offset that is said after those words is one of this function, of its first bytes. */
+static bool says_place(const weft_var *of, const char *words, const void *function)
+{
+        enum { FUNCTION = 4096 };
+        char text[SIZE];
+        Dl_info info;
+        weft_explain(of, text, sizeof(text));
+        const char *at = strstr(text, words), *end = at ? strchr(at, '\n') : NULL;
+        const char *offset = NULL;
+        for (const char *p = at; p && p < end; p++)
+                if (strncmp(p, "+0x", 3) == 0)
+                        offset = p + 1; /* the last one is that into the object */
+        if (!offset || !dladdr(function, &info)) {
+                fprintf(stderr, "no place after \"%s\" in:\n%s", words, text);
+                return false;
+        }
+        size_t said = strtoul(offset, NULL, 16);
+        size_t from = (size_t)((const char *)function - (const char *)info.dli_fbase);
+        if (said < from || said - from > FUNCTION)
+                fprintf(stderr, "0x%zx is not in the function at 0x%zx:\n%s", said, from, text);
+        return said >= from && said - from <= FUNCTION;
+}
+
+/* ---- sets ---- */
+
+static __attribute__((noinline)) int sets(void *value)
+{
+        int r = weft_set(&var, value, NULL);
+        __asm__ volatile("");
+        return r;
+}
+
+static __attribute__((noinline)) int resets(weft_token *token)
+{
+        int r = weft_reset(&var, token);
+        __asm__ volatile("");
+        return r;
+}
+
+Test(explain, where_a_var_was_set)
+{
+        skip_unless_recorded();
+        cr_assert_eq(sets(V(7)), 0);
+        cr_assert(says(&var, "var is number 7\n"));
+        cr_assert(says_place(&var, "set at", (const void *)sets));
+        cr_assert(says(&other, "other is not set here\n  it was never set in this process\n"));
+        assert_checks();
+}
+
+Test(explain, where_it_was_reset)
+{
+        weft_token token;
+        skip_unless_recorded();
+        cr_assert_eq(weft_set(&var, V(1), &token), 0);
+        cr_assert_eq(resets(&token), 0);
+        cr_assert(says(&var, "var is not set here\n"));
+        cr_assert(says_place(&var, "put back, by a reset, at", (const void *)resets));
+        void *value;
+        cr_assert_eq(weft_lookup(&var, &value), -ENOENT);
+        weft_context *c = weft_context_capture();
+        cr_assert_eq(weft_context_size(c), 0); /* what is recorded is no binding */
+        weft_context_unref(c);
+}
+
+static __attribute__((noinline)) bool says_in_a_block(void)
+{
+        bool r = false;
+        WEFT_WITH (&var, V(3))
+                r = says_place(&var, "set at", (const void *)says_in_a_block);
+        return r && says_place(&var, "put back, by a reset, at", (const void *)says_in_a_block);
+}
+
+Test(explain, so_it_is_with_blocks)
+{
+        skip_unless_recorded();
+        cr_assert(says_in_a_block());
+}
+
+/* ---- borders ---- */
+
+static int looks_in_a_task(void *submits)
+{
+        CHECK(says(&var, "var is number 7\n"));
+        CHECK(says_place(&var, "  set at", (const void *)sets));
+        CHECK(says_place(&var, "this is a task, submitted at", submits));
+        CHECK(says(&dropped, "dropped is not set here\n"
+                             "  dropped at the border to a task, by its policy; it was set at"));
+        CHECK(says(&other, "it was not set where this was handed over, nor since"));
+        return 0;
+}
+
+static __attribute__((noinline)) int from_one_place(weft_pool *pool)
+{
+        return weft_submit(pool, looks_in_a_task, (void *)from_one_place) ?: 0;
+}
+
+static __attribute__((noinline)) int from_another(weft_pool *pool)
+{
+        weft_task *task;
+        int r = weft_spawn(pool, &task, looks_in_a_task, (void *)from_another);
+        return r < 0 ? r : join(task);
+}
+
+static __attribute__((noinline)) int from_a_group(weft_pool *pool)
+{
+        weft_group group;
+        int r = weft_group_init(&group, pool);
+        if (r == 0)
+                r = weft_group_spawn(&group, looks_in_a_task, (void *)from_a_group);
+        weft_group_fini(&group);
+        return r;
+}
+
+static int from_all_places(void *pool)
+{
+        CHECK(weft_set(&dropped, V(1), NULL) == 0);
+        for (int i = 0; i < 3; i++) {
+                CHECK(from_one_place(pool) == 0);
+                CHECK(from_another(pool) == 0);
+                CHECK(from_a_group(pool) == 0);
+        }
+        return 0;
+}
+
+Test(explain, where_a_task_was_submitted_and_which_border_dropped_it)
+{
+        skip_unless_recorded();
+        weft_pool *pool = begin(2);
+        cr_assert_eq(weft_set(&other, NULL, NULL), 0);
+        weft_context_unref(weft_context_swap(NULL));
+        cr_assert_eq(sets(V(7)), 0);
+        from_all_places(pool);
+        cr_assert_eq(join(spawn(pool, from_all_places, pool)), 0);
+        finish(pool);
+}
+
+static void *looks_in_a_thread(void *creates)
+{
+        CHECK(says_place(&var, "this is a thread, created at", creates));
+        CHECK(says_place(&var, "  set at", (const void *)sets));
+        return NULL;
+}
+
+static int looks_when_called(void *binds)
+{
+        CHECK(says_place(&var, "a function for another executor, bound at", binds));
+        return 0;
+}
+
+static int looks_at_its_time(void *spawns)
+{
+        CHECK(says_place(&var, "a task that starts at a time, spawned at", spawns));
+        return 0;
+}
+
+static __attribute__((noinline)) void hands_over(weft_pool *pool)
+{
+        pthread_t thread;
+        weft_bound *bound;
+        weft_task *task;
+        CHECK(weft_thread_create(&thread, NULL, looks_in_a_thread, (void *)hands_over) == 0);
+        pthread_join(thread, NULL);
+        CHECK(weft_bind(&bound, looks_when_called, (void *)hands_over) == 0);
+        CHECK(weft_bound_call(bound) == 0);
+        weft_bound_free(bound);
+        CHECK(weft_spawn_at(pool, &task, 0, WEFT_INHERIT, looks_at_its_time, (void *)hands_over) ==
+              0);
+        CHECK(join(task) == 0);
+}
+
+Test(explain, threads_bound_functions_and_timers)
+{
+        skip_unless_recorded();
+        weft_pool *pool = begin(1);
+        cr_assert_eq(sets(V(7)), 0);
+        hands_over(pool);
+        finish(pool);
+}
+
+static void *plain_thread(void *arg)
+{
+        CHECK(says(&var, "this thread was handed no context"));
+        return arg;
+}
+
+Test(explain, a_thread_that_nobody_gave_a_context)
+{
+        skip_unless_recorded();
+        pthread_t thread;
+        cr_assert_eq(sets(V(7)), 0);
+        pthread_create(&thread, NULL, plain_thread, NULL);
+        pthread_join(thread, NULL);
+        assert_checks();
+}
+
+/* ---- what is recorded changes nothing else ---- */
+
+static int sees_what_it_should(void *arg)
+{
+        weft_context *here = weft_context_capture();
+        CHECK(weft_context_size(here) == 2);
+        CHECK(weft_get(&var) == arg);
+        CHECK(weft_get(&other) == V(2));
+        CHECK(weft_lookup(&dropped, &(void *){0}) == -ENOENT);
+        weft_context_unref(here);
+        return 0;
+}
+
+Test(explain, contexts_bind_what_they_would_bind_without)
+{
+        skip_unless_recorded();
+        weft_pool *pool = begin(1);
+        weft_context *one, *two;
+        cr_assert_eq(sets(V(1)), 0);
+        cr_assert_eq(weft_set(&other, V(2), NULL), 0);
+        cr_assert_eq(weft_set(&dropped, V(3), NULL), 0);
+        one = weft_context_capture();
+        cr_assert_eq(weft_set(&other, V(2), NULL), 0); /* elsewhere, to the same */
+        two = weft_context_capture();
+        cr_assert(weft_context_equal(one, two));
+        cr_assert_eq(join(spawn(pool, sees_what_it_should, V(1))), 0);
+        cr_assert_eq(join(spawn(pool, sees_what_it_should, V(1))), 0);
+        weft_context_unref(one);
+        weft_context_unref(two);
+        finish(pool);
+}
+
+/* ---- off ---- */
+
+Test(explain, without_recording_it_tells_what_there_is)
+{
+        cr_assert_eq(weft_explain_record(false) == 0, weft_explain_record(false) == 0);
+        cr_assert_eq(weft_set(&var, V(1), NULL), 0);
+        cr_assert(says(&var, "var is number 1\n"));
+        cr_assert(says(&var, "places are not recorded"));
+        weft_context_unref(weft_context_swap(NULL));
+        cr_assert(says(&dropped, "drops it at the borders to a task\n"));
+        cr_assert_eq(weft_explain(NULL, NULL, 0), -EINVAL);
+        cr_assert_eq(weft_explain(&var, NULL, 1), -EINVAL);
+        char few[5] = "xxxx";
+        int length = weft_explain(&var, NULL, 0);
+        cr_assert_gt(length, 20);
+        cr_assert_eq(weft_explain(&var, few, sizeof(few)), length);
+        cr_assert_str_eq(few, "var ");
+}
+
+Test(explain, of_vars_from_before_nothing_is_recorded_and_all_goes_on)
+{
+        cr_assert_eq(weft_set(&before, V(1), NULL), 0);
+        skip_unless_recorded();
+        cr_assert_eq(sets(V(2)), 0);
+        cr_assert_eq(weft_set(&before, V(3), NULL), 0);
+        cr_assert(says(&before, "before is 0x3\n"));
+        cr_assert_eq(weft_explain_record(false), 0);
+        cr_assert_eq(sets(V(4)), 0);
+        cr_assert(says(&var, "var is number 4\n"));
+        cr_assert_eq(weft_get(&before), V(3));
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * weft_explain() in a program that has its lines recorded (WEFT_LINES), and that asked for it by
+ * its environment: which is read before main(), so it is set before that, where the library is
+ * linked statically.
+ */
+#define WEFT_LINES 1
+
+#include "pool_help.h"
+
+static weft_var var = WEFT_VAR_INIT("var");
+
+__attribute__((constructor(101))) static void ask(void)
+{
+        setenv("WEFT_EXPLAIN", "1", 1);
+}
+
+/* Whether a line of this file is said after these words. */
+static bool says_line(const char *words, int line, const char *function)
+{
+        char text[1024], has[300];
+        if (weft_explain(&var, text, sizeof(text)) < 0)
+                return false;
+        snprintf(has, sizeof(has), "%s%s:%d (%s)\n", words, __FILE__, line, function);
+        if (!strstr(text, has))
+                fprintf(stderr, "not \"%s\" in:\n%s", has, text);
+        return strstr(text, has);
+}
+
+static void skip_unless_recorded(void)
+{
+        char text[1024];
+        weft_explain(&var, text, sizeof(text));
+        if (strstr(text, "not recorded"))
+                cr_skip_test("it came too late, or the library was built without");
+}
+
+static int set_line, submit_line;
+
+static int looks(void *function)
+{
+        CHECK(says_line("  set at ", set_line, function));
+        CHECK(says_line("this is a task, submitted at ", submit_line, function));
+        return 0;
+}
+
+/* An argument of a call that is noted notes something itself. */
+static void *sets_meanwhile(void *value)
+{
+        CHECK(weft_set(&var, V(1), NULL) == 0);
+        return value;
+}
+
+Test(explain_lines, lines_of_sets_submits_and_blocks)
+{
+        skip_unless_recorded();
+        weft_pool *pool = begin(1);
+        weft_task *task;
+        set_line = __LINE__ + 1;
+        cr_assert_eq(weft_set(&var, sets_meanwhile(V(2)), NULL), 0);
+        cr_assert_eq(weft_get(&var), V(2));
+        cr_assert(says_line("  set at ", set_line, __func__));
+        submit_line = __LINE__ + 1;
+        cr_assert_eq(weft_submit(pool, looks, (void *)__func__), 0);
+        cr_assert_eq(join(spawn(pool, nothing, NULL)), 0);
+        submit_line = __LINE__ + 1;
+        cr_assert_eq(weft_spawn(pool, &task, looks, (void *)__func__), 0);
+        cr_assert_eq(join(task), 0);
+        WEFT_WITH (&var, V(3))
+                cr_assert(says_line("  set at ", __LINE__ - 1, __func__));
+        finish(pool);
+}
