@@ -23,7 +23,7 @@ static weft_var request = WEFT_VAR_INIT("request", .format = write_request);
 static int look_up(void *part)
 {
         (void)part;
-        return weft_sleep_until(weft_now() + 1000000); /* a database, say */
+        return weft_sleep_until(weft_now() + 10000000); /* a database, say */
 }
 
 static int serve(void *id)

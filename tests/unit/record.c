@@ -107,16 +107,19 @@ static weft_record *start(weft_pool *pool, const weft_var *var, size_t stretches
         return record;
 }
 
+/* Long enough for the task to be seen to wait, however slow everything is. */
+static const int64_t a_while = SLOW_BUILD ? 500 : 20; /* ms */
+
 static int waits_once(void *arg)
 {
         (void)arg;
-        return weft_sleep_until(in_ms(1));
+        return weft_sleep_until(in_ms(a_while));
 }
 
 static int sets_and_waits(void *arg)
 {
         CHECK(weft_set(&plain, arg, NULL) == 0 && weft_set(&spelled, arg, NULL) == 0);
-        CHECK(weft_sleep_until(in_ms(1)) == 0);
+        CHECK(weft_sleep_until(in_ms(a_while)) == 0);
         return 0;
 }
 
@@ -137,7 +140,7 @@ Test(record, a_task_that_waits_once_is_two_stretches, .timeout = 60)
         cr_assert_str_eq(s[0].ends, "parked");
         cr_assert_str_eq(s[1].begins, "resumed");
         cr_assert_str_eq(s[1].ends, "ended");
-        cr_assert_geq(s[1].ts, s[0].ts + s[0].dur + 900, "less than it slept");
+        cr_assert_geq(s[1].ts, s[0].ts + s[0].dur + (double)a_while * 900, "less than it slept");
         cr_assert_str_eq(s[0].function, s[1].function);
         cr_assert_eq(trace->waits, 1);
         trace_free(trace);
