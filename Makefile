@@ -549,7 +549,9 @@ C_FILES := $(wildcard include/weft/*.h include/weft/*.hpp context/*.[ch] pool/*.
              perf/*.[ch] perf/*/*.[ch] perf/*/*.cc \
              tests/*/*.[ch] tests/*/*/*.[ch])
 C_FILES += $(wildcard include/weft/adapt/* adapt/*.c adapt/*/*.[ch] tests/adapt/*.cc)
-LINT_LIB     := $(filter context/%.c pool/%.c adapt/%.c perf/%.c examples/%.c,$(C_FILES))
+# Blocks are not C to these.
+LINT_LIB     := $(filter-out %_block.c, \
+                  $(filter context/%.c pool/%.c adapt/%.c perf/%.c examples/%.c,$(C_FILES)))
 LINT_TESTS   := $(filter-out tests/run/selftest/% tests/compile/% tests/model/genmc/%, \
                   $(filter tests/%.c,$(C_FILES)))
 LINT_FLAGS   := -std=gnu11 -D_GNU_SOURCE= -Iinclude -I.

@@ -33,7 +33,7 @@ int main(void)
                         r = weft_await(t, WEFT_FOREVER);
                         assert(r == -ETIMEDOUT); /* the task's own end */
                 }
-                t = weft_task_unref(t);
+                weft_task_unref(t);
         }
         assert(weft_deadline() == WEFT_FOREVER && weft_cancelled() == 0);
         return 0;

@@ -32,6 +32,6 @@ int main(void)
         assert(r == 0);
         r = weft_await(t, WEFT_FOREVER);
         assert(r == 0 && result == 75025);
-        t = weft_task_unref(t);
+        weft_task_unref(t);
         return 0;
 }

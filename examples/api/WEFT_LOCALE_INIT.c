@@ -33,8 +33,8 @@ int main(void)
         assert(r == 1);
         r = weft_await(plain, WEFT_FOREVER);
         assert(r == 0);
-        plain = weft_task_unref(plain);
-        other = weft_task_unref(other);
+        weft_task_unref(plain);
+        weft_task_unref(other);
         freelocale(utf8);
 
         static weft_var owned = WEFT_LOCALE_OWNED_INIT("owned");

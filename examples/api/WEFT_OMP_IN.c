@@ -38,6 +38,6 @@ int main(void)
                 }
         }
         assert(tasks == 5);
-        context = weft_context_unref(context);
+        weft_context_unref(context);
         return 0;
 }

@@ -39,6 +39,6 @@ int main(void)
         assert(r == 0);
         r = weft_await(t, WEFT_FOREVER);
         assert(r == -ECANCELED && undone);
-        t = weft_task_unref(t);
+        weft_task_unref(t);
         return 0;
 }

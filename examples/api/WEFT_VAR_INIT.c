@@ -32,7 +32,7 @@ int main(void)
         assert(strcmp(now, "anonymous") == 0); /* no look-up finds it, */
         assert(released == 1);                 /* but the context has it still, */
         weft_context *mine = weft_context_swap(weft_context_empty());
-        mine = weft_context_unref(mine);
+        weft_context_unref(mine);
         assert(released == 2); /* until it goes */
         return 0;
 }

@@ -33,6 +33,6 @@ int main(void)
         assert(r == 42);
         r = weft_task_result(t, &result);
         assert(r == 0 && result == 42);
-        t = weft_task_unref(t);
+        weft_task_unref(t);
         return 0;
 }

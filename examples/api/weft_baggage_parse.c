@@ -37,8 +37,8 @@ int main(void)
         assert(strcmp(text, "name=J%C3%BCrgen;trusted,color=red,tenant=a%20b") == 0);
 
         weft_baggage *kept = weft_baggage_ref(more);
-        more = weft_baggage_unref(more);
-        kept = weft_baggage_unref(kept);
-        came = weft_baggage_unref(came);
+        weft_baggage_unref(more);
+        weft_baggage_unref(kept);
+        weft_baggage_unref(came);
         return 0;
 }

@@ -25,7 +25,7 @@ int main(void)
         assert(r == 0 && weft_baggage_get("tenant") == NULL);
         r = weft_await(t, WEFT_FOREVER);
         assert(r == 1);
-        t = weft_task_unref(t);
+        weft_task_unref(t);
 
         r = weft_baggage_set("no token", "42", NULL, NULL);
         assert(r == -EBADMSG);

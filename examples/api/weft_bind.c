@@ -38,6 +38,6 @@ int main(void)
         assert((intptr_t)result == 1);
         r = weft_bound_call(bound); /* once more, here */
         assert(r == 1);
-        bound = weft_bound_free(bound);
+        weft_bound_free(bound);
         return 0;
 }

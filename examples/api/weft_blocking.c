@@ -40,8 +40,8 @@ int main(void)
         assert(n == 1);
         r = weft_await(t, WEFT_FOREVER);
         assert(r == 'y');
-        t = weft_task_unref(t);
-        pool = weft_pool_destroy(pool);
+        weft_task_unref(t);
+        weft_pool_destroy(pool);
         close(end[0]);
         close(end[1]);
         return 0;

@@ -34,13 +34,13 @@ int main(void)
         assert(r == 0);
         r = weft_await(t, WEFT_FOREVER);
         assert(r == 5050);
-        t = weft_task_unref(t);
+        weft_task_unref(t);
 
         int more = 1;
         r = weft_channel_send(channel, &more, WEFT_FOREVER);
         assert(r == -EPIPE);
         r = weft_channel_close(channel);
         assert(r == -EALREADY);
-        channel = weft_channel_destroy(channel);
+        weft_channel_destroy(channel);
         return 0;
 }

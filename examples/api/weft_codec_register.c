@@ -40,7 +40,7 @@ int main(void)
         WEFT_WITH (&priority, &urgent) {
                 weft_context *here = weft_context_capture();
                 length = weft_context_to_bytes(here, bytes, sizeof(bytes));
-                here = weft_context_unref(here);
+                weft_context_unref(here);
         }
         assert(length > 0 && length <= (int)sizeof(bytes));
 
@@ -50,6 +50,6 @@ int main(void)
         assert(r == 1);
         r = weft_context_lookup(came, &priority, &value);
         assert(r == 0 && *(int *)value == 7);
-        came = weft_context_unref(came);
+        weft_context_unref(came);
         return 0;
 }

@@ -34,6 +34,6 @@ int main(void)
 
         r = weft_await(t, WEFT_FOREVER);
         assert(r == 1 && who_is("grace"));
-        t = weft_task_unref(t);
+        weft_task_unref(t);
         return 0;
 }

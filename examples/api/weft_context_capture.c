@@ -26,6 +26,6 @@ int main(void)
         assert(context == NULL);
         r = weft_context_lookup(another, &user, &value);
         assert(r == 0);
-        another = weft_context_unref(another); /* now it goes */
+        weft_context_unref(another); /* now it goes */
         return 0;
 }

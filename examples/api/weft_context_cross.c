@@ -38,13 +38,13 @@ int main(void)
         assert(r == 0);
         r = weft_await(t, WEFT_FOREVER);
         assert(r == 1);
-        t = weft_task_unref(t);
+        weft_task_unref(t);
 
         r = weft_context_cross(WEFT_BORDER_FOREIGN, &foreign); /* in an adapter */
         assert(r == 0);
         r = weft_context_run(foreign, is_guest, NULL, NULL);
         assert(r == 1);
-        foreign = weft_context_unref(foreign);
+        weft_context_unref(foreign);
         assert(strcmp(weft_get(&user), "ada") == 0); /* here all is as it was */
         return 0;
 }

@@ -21,7 +21,7 @@ int main(int argc, char **argv)
                 int r = weft_context_from_environ(NULL, NULL, &came);
                 assert(r >= 1);
                 r = weft_context_run(came, is_tenant, "42", NULL);
-                came = weft_context_unref(came);
+                weft_context_unref(came);
                 return r == 1 ? 7 : 1;
         }
 
@@ -31,7 +31,7 @@ int main(int argc, char **argv)
         weft_context *here = weft_context_capture();
         r = weft_context_environ(here, NULL, &environment);
         assert(r == 1);
-        here = weft_context_unref(here);
+        weft_context_unref(here);
 
         pid_t pid;
         int status = 0;
@@ -40,6 +40,6 @@ int main(int argc, char **argv)
         assert(r == 0);
         waitpid(pid, &status, 0);
         assert(WIFEXITED(status) && WEXITSTATUS(status) == 7);
-        environment = weft_environ_free(environment);
+        weft_environ_free(environment);
         return 0;
 }

@@ -49,13 +49,13 @@ int main(void)
         weft_context *here = weft_context_capture();
         r = weft_context_inject(here, put, &request);
         assert(r == 1 && strcmp(request.value[0], "tenant=42") == 0);
-        here = weft_context_unref(here);
+        weft_context_unref(here);
 
         weft_context *came = NULL; /* on the other side */
         r = weft_context_extract(weft_context_empty(), find, &request, &came);
         assert(r == 1);
         r = weft_context_run(came, serve, NULL, NULL);
         assert(r == 1);
-        came = weft_context_unref(came);
+        weft_context_unref(came);
         return 0;
 }

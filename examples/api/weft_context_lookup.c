@@ -36,6 +36,6 @@ int main(void)
 
         assert(weft_context_equal(context, context));
         assert(!weft_context_equal(context, weft_context_empty()));
-        context = weft_context_unref(context);
+        weft_context_unref(context);
         return 0;
 }

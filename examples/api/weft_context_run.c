@@ -32,6 +32,6 @@ int main(void)
         }
         int r = weft_context_run(after, is, "grace", NULL);
         assert(r == 1);
-        after = weft_context_unref(after);
+        weft_context_unref(after);
         return 0;
 }

@@ -24,14 +24,14 @@ int main(void)
         assert(bytes != NULL);
         r = weft_context_to_bytes(here, bytes, (size_t)length);
         assert(r == length);
-        here = weft_context_unref(here);
+        weft_context_unref(here);
 
         weft_context *came = NULL;
         r = weft_context_from_bytes(NULL, bytes, (size_t)length, &came);
         assert(r == 1);
         r = weft_context_run(came, is_tenant, "42", NULL);
         assert(r == 1);
-        came = weft_context_unref(came);
+        weft_context_unref(came);
 
         bytes[3] = 9; /* a version of the future */
         r = weft_context_from_bytes(NULL, bytes, (size_t)length, &came);

@@ -29,7 +29,7 @@ int main(void)
         r = weft_context_run(admin, is_admin, NULL, NULL);
         assert(r == 1);
 
-        ada = weft_context_unref(ada);
-        admin = weft_context_unref(admin);
+        weft_context_unref(ada);
+        weft_context_unref(admin);
         return 0;
 }

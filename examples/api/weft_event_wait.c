@@ -33,7 +33,7 @@ int main(void)
         for (int i = 0; i < 3; i++) {
                 r = weft_await(t[i], WEFT_FOREVER);
                 assert(r == 'f');
-                t[i] = weft_task_unref(t[i]);
+                weft_task_unref(t[i]);
         }
 
         r = weft_event_wait(&ready, 0);

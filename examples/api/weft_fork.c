@@ -35,7 +35,7 @@ int main(void)
         assert(r == 0);
         r = weft_await(t, WEFT_FOREVER);
         assert(r == 499500);
-        t = weft_task_unref(t);
+        weft_task_unref(t);
 
         r = sum(&whole); /* outside pools it is a recursion like any other */
         assert(r == 499500);

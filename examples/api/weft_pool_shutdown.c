@@ -30,7 +30,7 @@ int main(void)
         int result = 0;
         r = weft_task_result(t, &result); /* the handle is good still */
         assert(r == 0 && result == -ECANCELED);
-        t = weft_task_unref(t);
-        pool = weft_pool_destroy(pool);
+        weft_task_unref(t);
+        weft_pool_destroy(pool);
         return 0;
 }

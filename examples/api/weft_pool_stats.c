@@ -28,6 +28,6 @@ int main(void)
         assert(r == 0);
         assert(stats.submitted == 1000 && stats.run == 1000);
         assert(stats.cancelled == 0 && stats.queued == 0 && stats.missed == 0);
-        pool = weft_pool_destroy(pool);
+        weft_pool_destroy(pool);
         return 0;
 }

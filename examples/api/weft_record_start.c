@@ -37,7 +37,7 @@ int main(void)
         assert(r == 0 && weft_record_dropped(record) == 0);
         r = weft_record_write(record, stdout, WEFT_RECORD_JSON);
         assert(r == 0);
-        record = weft_record_destroy(record);
-        pool = weft_pool_destroy(pool);
+        weft_record_destroy(record);
+        weft_pool_destroy(pool);
         return 0;
 }

@@ -18,7 +18,7 @@ static int fib(void *arg)
                 return r;
         int other = fib(&smallest);
         r = weft_await(t, WEFT_FOREVER); /* parks this task, blocks nobody */
-        t = weft_task_unref(t);
+        weft_task_unref(t);
         return r < 0 ? r : r + other;
 }
 
@@ -40,13 +40,13 @@ int main(void)
         assert(r == 0);
         r = weft_await(t, WEFT_FOREVER);
         assert(r == 610);
-        t = weft_task_unref(t);
+        weft_task_unref(t);
 
         char *text = strdup("twelve bytes");
         r = weft_spawn_closure(NULL, &t, length, &text, sizeof(text), free_text);
         assert(r == 0);
         r = weft_await(t, WEFT_FOREVER); /* it has been freed by now */
         assert(r == 12);
-        t = weft_task_unref(t);
+        weft_task_unref(t);
         return 0;
 }

@@ -41,8 +41,8 @@ int main(void)
         assert(r == 0);
         r = weft_await(never, 0); /* nothing is left of it */
         assert(r == -ECANCELED);
-        once = weft_task_unref(once);
-        often = weft_task_unref(often);
-        never = weft_task_unref(never);
+        weft_task_unref(once);
+        weft_task_unref(often);
+        weft_task_unref(never);
         return 0;
 }

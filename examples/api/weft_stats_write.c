@@ -32,6 +32,6 @@ int main(void)
         assert(text && json && prometheus);
         r = weft_stats_write(NULL, WEFT_STATS_JSON);
         assert(r == -EINVAL);
-        pool = weft_pool_destroy(pool);
+        weft_pool_destroy(pool);
         return 0;
 }

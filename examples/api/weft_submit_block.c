@@ -31,6 +31,6 @@ int main(void)
         assert(r == 0);
         r = weft_await(t, WEFT_FOREVER);
         assert(r == 42);
-        t = weft_task_unref(t);
+        weft_task_unref(t);
         return 0;
 }

@@ -37,7 +37,7 @@ int main(void)
         assert(r == 7); /* it had begun, so the result is its own */
         r = weft_task_cancel(t);
         assert(r == -EALREADY);
-        t = weft_task_unref(t);
+        weft_task_unref(t);
 
         r = weft_spawn(NULL, &t, sleep_long, NULL);
         assert(r == 0);
@@ -45,7 +45,7 @@ int main(void)
         assert(r == 0);
         r = weft_await(t, WEFT_FOREVER);
         assert(r == -ECANCELED);
-        t = weft_task_unref(t);
+        weft_task_unref(t);
         assert(weft_cancelled() == 0); /* all that is nothing to this thread */
         return 0;
 }

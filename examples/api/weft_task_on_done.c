@@ -37,6 +37,6 @@ int main(void)
         r = weft_event_wait(&told, WEFT_FOREVER);
         assert(r == 0 && result == 42);
         assert(strcmp(teller, "ada") == 0); /* the context of the registration */
-        t = weft_task_unref(t);
+        weft_task_unref(t);
         return 0;
 }

@@ -15,7 +15,7 @@ static int is_user(void *name)
 
 int main(void)
 {
-        thrd_t thread;
+        thrd_t thread = 0;
         int result = 0;
         WEFT_WITH (&user, "ada") {
                 int r = weft_thrd_create(&thread, is_user, "ada");

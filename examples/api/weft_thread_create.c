@@ -19,7 +19,7 @@ static void *serve(void *unused)
 
 int main(void)
 {
-        pthread_t id;
+        pthread_t id = 0;
         void *who = NULL;
         WEFT_WITH (&user, "ada") {
                 int r = weft_thread_create(&id, NULL, serve, NULL);

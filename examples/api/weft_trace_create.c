@@ -34,13 +34,13 @@ int main(void)
         }
         r = weft_await(t, WEFT_FOREVER);
         assert(r == 1);
-        t = weft_task_unref(t);
+        weft_task_unref(t);
 
         weft_trace *kept = weft_trace_ref(trace);
         assert(kept == trace);
-        kept = weft_trace_unref(kept);
-        trace = weft_trace_unref(trace);
-        span = weft_trace_unref(span);
-        marked = weft_trace_unref(marked);
+        weft_trace_unref(kept);
+        weft_trace_unref(trace);
+        weft_trace_unref(span);
+        weft_trace_unref(marked);
         return 0;
 }

@@ -32,7 +32,7 @@ int main(void)
         assert(n == 1);
         r = weft_await(t, WEFT_FOREVER);
         assert(r == 'x');
-        t = weft_task_unref(t);
+        weft_task_unref(t);
 
         r = weft_wait_fd(end[1], POLLIN | POLLOUT, WEFT_FOREVER);
         assert(r == POLLOUT);

@@ -36,7 +36,7 @@ int main(void)
         assert(r == 0);
         r = weft_await(t, WEFT_FOREVER);
         assert(r == 0 && seen);
-        t = weft_task_unref(t);
+        weft_task_unref(t);
         r = weft_watch_end();
         assert(r == 0);
         return 0;

@@ -43,8 +43,8 @@ int main(void)
         assert(r == 0);
         r = weft_await(t, WEFT_FOREVER);
         assert(r == 0);
-        t = weft_task_unref(t);
-        pool = weft_pool_destroy(pool);
+        weft_task_unref(t);
+        weft_pool_destroy(pool);
         assert(strcmp(line, "abab") == 0 || strcmp(line, "baba") == 0);
 
         r = weft_yield(); /* on any other thread: sched_yield() */
