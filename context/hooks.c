@@ -44,12 +44,14 @@ static struct weft__hook *find_place(struct weft__hook *mine)
                 struct weft__hook *hook =
                     atomic_load_explicit(link, memory_order_acquire); /* -> U1 */
                 unsigned nobodys = 0;
-                if (!hook && !mine)
-                        return NULL;
-                /* U1 ->; -> U1 if somebody else's is there now */
-                if (!hook && atomic_compare_exchange_strong_explicit(
-                                 link, &hook, mine, memory_order_release, memory_order_acquire))
-                        return mine;
+                if (!hook) {
+                        if (!mine)
+                                return NULL;
+                        /* U1 ->; -> U1 if somebody else's is there now */
+                        if (atomic_compare_exchange_strong_explicit(
+                                link, &hook, mine, memory_order_release, memory_order_acquire))
+                                return mine;
+                }
                 if (atomic_compare_exchange_strong_explicit(
                         &hook->key, &nobodys, WEFT__HOOKED, memory_order_acquire, /* -> U2 */
                         memory_order_relaxed)) /* relaxed: it is not free */
@@ -85,8 +87,8 @@ void weft__hook_become(struct weft__hook *hook, uint32_t key)
 void weft__hook_retire(uint32_t key)
 {
         struct weft__hook *hook = atomic_load_explicit(&first, memory_order_acquire); /* -> U1 */
-        /* relaxed: no use of the var may race with this */
-        while (hook && atomic_load_explicit(&hook->key, memory_order_relaxed) != key)
+        /* It is there. relaxed: no use of the var may race with this */
+        while (atomic_load_explicit(&hook->key, memory_order_relaxed) != key)
                 hook = atomic_load_explicit(&hook->next, memory_order_acquire); /* -> U1 */
         weft__hook_become(hook, 0);
 }

@@ -47,6 +47,35 @@ Test(deque, the_owner_takes_the_newest_and_a_thief_the_oldest)
         cr_assert_not(weft__deque_has_some(&deque));
 }
 
+static int visits, looked;
+
+static void look(struct weft_task *task, void *arg)
+{
+        visits++;
+        looked += task == T(*(int *)arg + looked);
+}
+
+/* A copy of a process is not made at once: bottom may be newer than the ring. */
+Test(deque, a_look_shows_all_from_the_oldest_on_but_no_more_than_the_ring_has)
+{
+        enum { MANY = 512 }; /* of which one is gone: so much room there is */
+        int first = 1;
+        weft__deque_look(&deque, look, &first);
+        cr_assert_eq(looked, 0);
+        for (int i = 0; i < MANY; i++)
+                cr_assert(weft__deque_push(&deque, T(i)));
+        cr_assert_eq(weft__deque_steal(&deque), T(0));
+        weft__deque_look(&deque, look, &first);
+        cr_assert_eq(looked, MANY - 1);
+
+        atomic_fetch_add(&deque.bottom, 5000);
+        visits = looked = 0;
+        weft__deque_look(&deque, look, &first);
+        cr_assert_eq(looked, MANY - 1);
+        cr_assert_eq(visits, MANY);
+        atomic_fetch_sub(&deque.bottom, 5000);
+}
+
 Test(deque, an_empty_one_gives_nothing_as_often_as_it_is_asked)
 {
         for (int i = 0; i < 1000; i++) {

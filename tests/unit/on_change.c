@@ -239,6 +239,34 @@ Test(on_change, C11_a_hook_runs_in_a_frame_of_its_own_and_no_hook_runs_in_it)
         cr_assert_geq(meddled, 6 + 4);
 }
 
+static int released;
+static weft_var endless;
+
+static void bind_again(void *value)
+{
+        released++;
+        weft_set(&endless, value, NULL);
+}
+
+static weft_var endless = WEFT_VAR_INIT("endless", .release = bind_again);
+
+static void bind_endless(void *previous, void *next, void *user)
+{
+        (void)previous;
+        (void)next;
+        CHECK(weft_set(user, V(3), NULL) == 0);
+}
+
+Test(on_change, C11_release_functions_that_bind_anew_without_end_are_given_up)
+{
+        static weft_var binds =
+            WEFT_VAR_INIT("binds", .on_change = bind_endless, .on_change_user = &endless);
+        cr_assert_eq(weft_set(&binds, V(1), NULL), 0);
+        cr_assert_eq(weft_get(&binds), V(1));
+        cr_assert(released >= 2 && released < 30, "%d rounds", released);
+        assert_checks();
+}
+
 /* ---- tasks ---- */
 
 static int worker_is_told(void *arg)
