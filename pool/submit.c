@@ -226,7 +226,7 @@ static int submit_item(weft_pool *pool, const struct weft__closure *c)
                 weft_context_unref(item.context);
                 return r;
         }
-        WEFT__PROBE_SUBMIT(pool, fn, arg);
+        WEFT__PROBE_SUBMIT(pool, c->fn, c->arg);
         if (!weft__injector_put(&pool->injector, thread_number(), &item)) {
                 weft_context_unref(item.context);
                 refuse(pool, NULL, true);

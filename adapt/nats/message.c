@@ -118,9 +118,6 @@ int weft__remote_put_context(natsMsg *message)
         weft_context *here = weft_context_capture();
         int r = weft_context_inject(here, put_header, message);
         weft_context_unref(here);
-        int64_t deadline = weft_deadline();
-        if (r >= 0 && deadline != WEFT_FOREVER)
-                r = weft__remote_put_number(message, "Weft-Left", deadline - weft_now());
         if (r >= 0 && !weft__remote_headers_bounded(message))
                 r = -EMSGSIZE;
         return r < 0 ? r : 0;

@@ -50,8 +50,7 @@ struct submission {
         int result;
         weft_remote_data data;   /* until the task moves it to *reply */
         weft_remote_data *reply; /* the caller's, or NULL */
-        size_t size;
-        char args[];
+        natsMsg *message;        /* the call: made by the caller, then the task's */
 };
 
 /* A function of a worker, with the thread that fetches its calls: serve.c. */
@@ -162,7 +161,7 @@ void weft__remote_random_id(char ret_id[ID_SIZE]);
 void weft__remote_subject(const weft_remote *remote, char ret[SUBJECT_SIZE], const char *word,
                           const char *name, const char *id);
 
-/* The headers of a call: context and time left of the task that calls. */
+/* The headers of the current context: 0; -EMSGSIZE: too many; or as weft_context_inject(). */
 int weft__remote_put_context(natsMsg *message);
 
 /* Whether the headers are within bounds. */
@@ -188,7 +187,7 @@ int weft__remote_error(natsStatus status, jsErrCode code);
 int weft__remote_make_streams(weft_remote *remote);
 int weft__remote_make_consumer(weft_remote *remote, struct function *function);
 
-/* Store a message under its id: 0; 1: the server had it; or as above. Frees the message. */
+/* Store a message under its id: 0; 1: the server had it; or as above. */
 int weft__remote_store_call(weft_remote *remote, natsMsg *message);
 /* Store a record: 0; -EEXIST: there is one; or as above. */
 int weft__remote_store_record(weft_remote *remote, const char *word, const char *name,

@@ -134,7 +134,7 @@ int weft__remote_make_consumer(weft_remote *remote, struct function *function)
 
 /* ---- storing ---- */
 
-/* Publish, and make the streams if nobody listens for the subject. Frees the message. */
+/* Publish, and make the streams if nobody listens for the subject. */
 static int store(weft_remote *remote, natsMsg *message, jsPubOptions *options, jsPubAck **ret_ack)
 {
         jsErrCode code = 0;
@@ -145,7 +145,6 @@ static int store(weft_remote *remote, natsMsg *message, jsPubOptions *options, j
                 if (made < 0 && made != -ENOENT)
                         r = made;
         }
-        natsMsg_Destroy(message);
         return r;
 }
 
@@ -179,6 +178,7 @@ int weft__remote_store_record(weft_remote *remote, const char *word, const char 
         options.ExpectNoMessage = true;
         r = store(remote, message, &options, &ack);
         jsPubAck_Destroy(ack);
+        natsMsg_Destroy(message);
         return r;
 }
 

@@ -126,50 +126,41 @@ void weft__remote_forbidden(weft_remote *remote, const char *text)
 
 /* ---- storing the call ---- */
 
-/* With the time that is left as of now. */
-static int make_message(struct submission *s, natsMsg **ret)
+/* In the caller's context, of which so much crosses as may leave the process (C12). */
+static int make_message(struct submission *s, const void *args, size_t size)
 {
         char subject[SUBJECT_SIZE], key[NAME_SIZE + ID_SIZE];
-        natsMsg *message = NULL;
         weft__remote_subject(s->remote, subject, "call", s->name, NULL);
         snprintf(key, sizeof(key), "%s.%s", s->name, s->id);
-        if (natsMsg_Create(&message, subject, NULL, s->args, (int)s->size) != NATS_OK)
+        if (natsMsg_Create(&s->message, subject, NULL, args, (int)size) != NATS_OK ||
+            natsMsgHeader_Set(s->message, "Nats-Msg-Id", key) != NATS_OK ||
+            natsMsgHeader_Set(s->message, "Weft-Id", s->id) != NATS_OK ||
+            natsMsgHeader_Set(s->message, "Weft-Client", s->remote->client) != NATS_OK)
                 return -ENOMEM;
-        int r = -ENOMEM;
-        if (natsMsgHeader_Set(message, "Nats-Msg-Id", key) == NATS_OK &&
-            natsMsgHeader_Set(message, "Weft-Id", s->id) == NATS_OK &&
-            natsMsgHeader_Set(message, "Weft-Client", s->remote->client) == NATS_OK)
-                r = weft__remote_put_context(message);
-        if (r < 0)
-                natsMsg_Destroy(message);
-        else
-                *ret = message;
-        return r;
+        /* Written again when it is sent; here, so that it is counted. */
+        if (weft_deadline() != WEFT_FOREVER &&
+            weft__remote_put_number(s->message, "Weft-Left", INT64_MAX) < 0)
+                return -ENOMEM;
+        return weft__remote_put_context(s->message);
 }
-
-struct sending {
-        weft_remote *remote;
-        natsMsg *message;
-};
 
 static int send_message(void *arg)
 {
-        struct sending *sending = arg;
-        int r = weft__remote_store_call(sending->remote, sending->message);
-        sending->message = NULL;
-        return r;
+        struct submission *s = arg;
+        return weft__remote_store_call(s->remote, s->message);
 }
 
-/* Once: as weft__remote_store_call(). */
+/* Once, with the time that is left as of now: as weft__remote_store_call(). */
 static int try_to_send(struct submission *s)
 {
-        struct sending sending = {.remote = s->remote};
-        int r = make_message(s, &sending.message);
+        int64_t deadline = weft_deadline();
+        int r = 0;
+        if (deadline != WEFT_FOREVER)
+                r = weft__remote_put_number(s->message, "Weft-Left", deadline - weft_now());
         if (r < 0)
                 return r;
         s->sent = true; /* or so it may be */
-        r = weft__remote_blocking(s->remote, send_message, &sending);
-        natsMsg_Destroy(sending.message); /* if it came to nothing */
+        r = weft__remote_blocking(s->remote, send_message, s);
         return r == -ENOENT ? -EAGAIN : r;
 }
 
@@ -304,6 +295,7 @@ static void submission_drop(void *arg)
 {
         struct submission *s = *(struct submission **)arg;
         weft_remote *remote = s->remote;
+        natsMsg_Destroy(s->message);
         free(s->data.data);
         free(s);
         weft__remote_leave(remote);
@@ -318,21 +310,20 @@ static int submit(weft_remote *remote, weft_task **ret, const char *name, const 
                 return -EMSGSIZE;
         if (remote->owner != getpid())
                 return -EOWNERDEAD;
-        struct submission *s = calloc(1, sizeof(*s) + size);
+        struct submission *s = calloc(1, sizeof(*s));
         if (!s)
                 return -ENOMEM;
         s->remote = remote;
         s->reply = reply;
-        s->size = size;
         weft_event_init(&s->news);
         strcpy(s->name, name);
         strcpy(s->id, id);
-        if (size > 0)
-                memcpy(s->args, args, size);
-        if (reply)
-                *reply = (weft_remote_data){0};
         weft__remote_enter(remote);
-        int r = weft_spawn_closure(NULL, ret, submission_run, &s, sizeof(s), submission_drop);
+        int r = make_message(s, args, size);
+        if (r == 0 && reply)
+                *reply = (weft_remote_data){0};
+        if (r == 0)
+                r = weft_spawn_closure(NULL, ret, submission_run, &s, sizeof(s), submission_drop);
         if (r < 0)
                 submission_drop(&s);
         return r;

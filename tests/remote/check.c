@@ -188,8 +188,9 @@ static void submit_order(weft_task **ret, const char *name, const char *id, int 
         weft_trace_create(&trace, &parent, NULL);
         WEFT_WITH (&order_var, (void *)(intptr_t)order)
                 WEFT_WITH (&secret_var, &faults)
-                        WEFT_WITH (weft_trace_var(), trace)
-                                submit(ret, name, id, args, NULL);
+                        WEFT_WITH (&private_var, &faults)
+                                WEFT_WITH (weft_trace_var(), trace)
+                                        submit(ret, name, id, args, NULL);
         weft_trace_unref(trace);
 }
 
@@ -213,7 +214,7 @@ static void check_context(const struct run *run, void *arg)
         expect(run->order == order, "%s ran for order %d", run->id, run->order);
         expect(strcmp(run->trace, text) == 0, "%s ran in trace %s, not %s", run->id, run->trace,
                text);
-        expect(strcmp(run->event, "leak") != 0, "%s saw what has no codec", run->id);
+        expect(strcmp(run->event, "leak") != 0, "%s saw what must not cross", run->id);
         contexts->seen[order - contexts->first] = true;
 }
 
@@ -662,7 +663,8 @@ int main(int argc, char **argv)
         setvbuf(stdout, NULL, _IOLBF, 0);
         processes_init(argv[1], argv[0]);
         weft_pool_options two = {.workers = 2};
-        if (weft_codec_register(&order_codec) < 0 || weft_pool_create(&pool, &two) < 0)
+        if (weft_codec_register(&order_codec) < 0 || weft_codec_register(&private_codec) < 0 ||
+            weft_pool_create(&pool, &two) < 0)
                 return 2;
         for (size_t i = 0; i < sizeof(tests) / sizeof(*tests); i++) {
                 if (careless && !tests[i].when_careless)

@@ -17,6 +17,9 @@ static weft_var order_var = WEFT_VAR_INIT("order");
 /* It has no codec, so it must not cross. */
 static weft_var secret_var = WEFT_VAR_INIT("secret");
 
+/* It has one, and stays all the same. */
+static weft_var private_var = WEFT_VAR_INIT("private", .drop_at = WEFT_BORDER_PROCESS);
+
 static inline int order_encode(const void *value, char *ret_text, size_t size)
 {
         return snprintf(ret_text, size, "%ld", (long)(intptr_t)value);
@@ -33,6 +36,9 @@ static inline int order_decode(const char *text, size_t length, void *so_far, vo
 
 static weft_codec order_codec = {
     .var = &order_var, .name = "order", .encode = order_encode, .decode = order_decode};
+
+static weft_codec private_codec = {
+    .var = &private_var, .name = "private", .encode = order_encode, .decode = order_decode};
 
 /* A line a run, in DIR/runs: FUNCTION ID PID DELIVERY EVENT ORDER TRACE. */
 struct run {

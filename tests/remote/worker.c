@@ -60,7 +60,7 @@ static int echo(weft_remote_call *call, void *arg)
         size_t size;
         const void *args = weft_remote_args(call, &size);
         (void)arg;
-        note(call, "echo", weft_get(&secret_var) ? "leak" : "run");
+        note(call, "echo", weft_get(&secret_var) || weft_get(&private_var) ? "leak" : "run");
         int r = weft_remote_reply(call, args, size);
         return r < 0 ? r : (int)size;
 }
@@ -163,7 +163,8 @@ int main(int argc, char **argv)
                                        .max_deliver = MAX_DELIVER};
         weft_pool_options two = {.workers = 2};
         if (runs < 0 || weft_codec_register(&order_codec) < 0 ||
-            weft_pool_create(&pool, &two) < 0 || weft_remote_open(&remote, &options) < 0)
+            weft_codec_register(&private_codec) < 0 || weft_pool_create(&pool, &two) < 0 ||
+            weft_remote_open(&remote, &options) < 0)
                 return 1;
         for (size_t i = 0; i < sizeof(functions) / sizeof(*functions); i++)
                 if (weft_remote_register(remote, functions[i].name, functions[i].fn, NULL) < 0)

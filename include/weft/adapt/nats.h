@@ -45,7 +45,7 @@
  *       headers are not as below is taken from the queue and dropped, and counted as refused.
  *   Z2  The function runs as a task of the worker's pool, in a context made of what the codecs of
  *       carry.h can read of the call's headers, on the empty context; so only vars cross that have
- *       a codec on both sides.
+ *       a codec on both sides, and none whose policy is against a process or a task (C12).
  *   Z3  A call that is stored is delivered until there is a record of it: again if its worker dies,
  *       or is not heard of for ack_wait. While a worker runs it, it says so every third of that,
  *       so a long call is not delivered again.
@@ -152,14 +152,15 @@ typedef struct weft_remote_data {
  * -ETIMEDOUT: this task was cancelled, or its deadline passed (Z7); -EMSGSIZE: arguments and
  * headers, or the reply, are more than the server takes; -EACCES: the server does not let this
  * client publish the call, or refuses it altogether; -EIO: the server cannot store it; -ENOTCONN:
- * libnats has given the connection up; -ESHUTDOWN: the remote is being closed; -ENOMEM; -EBADMSG
- * and what codecs return, as weft_context_inject(). A name that no worker has waits in the queue.
+ * libnats has given the connection up; -ESHUTDOWN: the remote is being closed; -ENOMEM. A call
+ * of a name that no worker has waits in the queue.
  *
  * reply: NULL, or where the reply is put before the task ends with the function's result, to be
  * given to weft_remote_data_free(); emptied first; must be there until the task has ended.
  *
- * Errors: as weft_spawn(); -EINVAL also: the name is none; -EMSGSIZE: more than 256 KiB;
- * -EOWNERDEAD. Never blocks. Since 0.1. */
+ * Errors: as weft_spawn(), and as weft_context_inject() of the codecs; -EINVAL also: the name is
+ * none; -EMSGSIZE: more than 256 KiB, or the context takes more headers than it may; -EOWNERDEAD.
+ * Never blocks. Since 0.1. */
 WEFT_API int weft_remote_submit(weft_remote *remote, weft_task **ret, const char *name,
                                 const void *args, size_t size, weft_remote_data *reply);
 
