@@ -18,8 +18,8 @@
  * in it; both in the context itself, so that it goes wherever the context goes, and costs no lock.
  * (A set takes the way of those beyond the first eight vars, some tens of ns, and a submit copies
  * the context unless the last one from there came from the same place: cheap enough to be left on.)
- * Meanwhile a context that binds nothing need not be NULL. Off, it costs nothing. A library built
- * with -DWEFT_NO_EXPLAIN=1 (make EXPLAIN=0) records nothing.
+ * Meanwhile a context that binds nothing need not be NULL. Off, it costs a submit three
+ * instructions. A library built with -DWEFT_NO_EXPLAIN=1 (make EXPLAIN=0) records nothing.
  *
  * A place is told as a name, as far as the dynamic symbols have it (link with -rdynamic), and as an
  * object with an offset that addr2line takes. Source that is compiled with -DWEFT_LINES=1 has its
