@@ -173,7 +173,7 @@ Test(on_change, C11_a_value_is_released_after_the_hook_has_let_go_of_it)
 /* ---- hooks that use contexts ---- */
 
 static _Thread_local void *second_follower;
-static int meddled;
+static atomic_int meddled;
 static struct value meddled_value;
 
 static void second_follow(void *previous, void *next, void *user)
@@ -200,7 +200,7 @@ static void meddle(void *previous, void *next, void *user)
         CHECK(weft_set(&second, V(101), NULL) == 0);
         CHECK(second_follower == told_last); /* no hook is told of what a hook does */
         CHECK(weft_set(&meddled_kept, &meddled_value, NULL) == 0);
-        meddled++;
+        atomic_fetch_add(&meddled, 1);
 }
 
 static weft_var meddles = WEFT_VAR_INIT("meddles", .on_change = meddle, .on_change_user = &meddles);
@@ -236,7 +236,7 @@ Test(on_change, C11_a_hook_runs_in_a_frame_of_its_own_and_no_hook_runs_in_it)
         cr_assert_eq(join(task[0]), 0);
         cr_assert_eq(join(task[1]), 0);
         finish(pool);
-        cr_assert_geq(meddled, 6 + 4);
+        cr_assert_geq(atomic_load(&meddled), 6 + 4);
 }
 
 static int released;
