@@ -222,7 +222,7 @@ Test(on_change, C11_a_hook_runs_in_a_frame_of_its_own_and_no_hook_runs_in_it)
 {
         weft_token token;
         weft_pool *pool = begin(1);
-        weft_task *task[2];
+        weft_task *task[2] = {NULL};
         cr_assert_eq(weft_set(&second, V(2), NULL), 0);
         cr_assert_eq(weft_set(&meddles, V(1), &token), 0);
         cr_assert(unmeddled(V(1)));
@@ -404,7 +404,7 @@ static void churn_in(weft_pool *pool)
 {
         enum { TASKS = 8 };
         weft_mutex mutex;
-        weft_task *task[TASKS];
+        weft_task *task[TASKS] = {NULL};
         struct churn churn[TASKS];
         weft_mutex_init(&mutex);
         for (int i = 0; i < TASKS; i++) {
@@ -497,7 +497,7 @@ static int yields(void *arg)
 Test(on_change, C11_what_waits_in_a_hook_blocks_the_thread, .timeout = 60)
 {
         weft_pool *pool = begin(2);
-        weft_task *task[4];
+        weft_task *task[4] = {NULL};
         weft_mutex_init(&shared_by_hooks);
         for (int i = 0; i < 4; i++)
                 WEFT_WITH (&locked, V(i + 1))
