@@ -307,6 +307,9 @@ static void calls_contexts(void)
         }
         here = weft_context_capture();
         SEE(weft_context_ref(here) == here && weft_context_unref(here) == NULL);
+        SEE(weft_context_cross(WEFT_BORDER_TASK, &with) == 0);
+        weft_context_unref(with);
+        SEE(weft_explain(&own, NULL, 0) > 0 && weft_explain_record(false) != -ENOMEM);
         SEE(weft_context_with(here, &own, V(3), &with) == 0);
         SEE(weft_context_lookup(with, &own, &value) == 0 && value == V(3));
         SEE(weft_context_size(with) == weft_context_size(here) + 1);
