@@ -27,6 +27,7 @@
 
 /* NULL where there is no libweft.so. */
 #pragma weak weft_context_capture
+#pragma weak weft_context_cross
 #pragma weak weft_context_swap
 #pragma weak weft_context_unref
 #pragma weak weft_thread_create
