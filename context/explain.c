@@ -62,7 +62,7 @@ void *weft__note_as(unsigned kind, void *note)
 
 int weft_explain_record(bool on)
 {
-        if (!WEFT__RECORDS)
+        if (!WEFT__NOTES)
                 return -EOPNOTSUPP;
         uint32_t key = on ? weft__var_enlist(&origin) : 0;
         if (on && !key)

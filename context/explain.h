@@ -27,9 +27,9 @@ enum weft__note {
 };
 
 #if UINTPTR_MAX > UINT32_MAX && !defined(WEFT_NO_EXPLAIN)
-enum { WEFT__RECORDS = 1 };
+enum { WEFT__NOTES = 1 };
 #else
-enum { WEFT__RECORDS = 0 };
+enum { WEFT__NOTES = 0 };
 #endif
 
 extern atomic_bool weft__recording __attribute__((visibility("hidden")));
@@ -37,7 +37,7 @@ extern atomic_bool weft__recording __attribute__((visibility("hidden")));
 static inline bool weft__records(void)
 {
         /* relaxed: what is recorded a little too late or too early is no matter */
-        return WEFT__RECORDS && atomic_load_explicit(&weft__recording, memory_order_relaxed);
+        return WEFT__NOTES && atomic_load_explicit(&weft__recording, memory_order_relaxed);
 }
 
 /* The note that something has been done from a place, or from the line that was said. */

@@ -32,7 +32,7 @@ struct weft__hook {
 atomic_bool weft__hooked;
 struct weft__hook_guard weft__hook_guard;
 
-static _Atomic(struct weft__hook *) first;
+static struct weft__hook *_Atomic first;
 
 /* ---- the list ---- */
 
