@@ -330,7 +330,7 @@ static inline __attribute__((always_inline)) void switch_tasks(weft__worker *w, 
 
 static bool records(const weft_pool *pool)
 {
-        /* relaxed: the ring is looked for under a lock */
+        /* relaxed: the tape is looked for under a lock */
         return atomic_load_explicit(&pool->modes, memory_order_relaxed) & WEFT__RECORDS;
 }
 

@@ -3,7 +3,7 @@
  * Recording what ran where (see record.h): starting, stopping, and what workers do for it.
  *
  * Whether a pool records is a bit in the word that who starts or parks a task looks at anyway; so
- * it costs nothing while it does not. Where the bit is seen the ring is looked for under the
+ * it costs nothing while it does not. Where the bit is seen the tape is looked for under the
  * worker's lock. It may be gone by then, or be another record's: then what was open is not there.
  */
 #include "record.h"
@@ -36,47 +36,47 @@ static void read_tag(const weft_var *var, weft__tag *tag)
 
 static int is_named(const weft_var *var, void *value, void *arg)
 {
-        weft__ring *ring = arg;
+        weft__tape *tape = arg;
         (void)value;
-        if (strcmp(var->name, ring->record->var) != 0)
+        if (strcmp(var->name, tape->record->var) != 0)
                 return 0;
-        ring->var = var;
+        tape->var = var;
         return 1;
 }
 
 /* The var whose value is wanted: one of a name, if it was given by that. */
-static const weft_var *var_of(weft__ring *ring)
+static const weft_var *var_of(weft__tape *tape)
 {
-        if (!ring->var && ring->record->var) {
+        if (!tape->var && tape->record->var) {
                 weft_context *current = weft_context_capture();
-                weft_context_foreach(current, is_named, ring);
+                weft_context_foreach(current, is_named, tape);
                 weft_context_unref(current);
         }
-        return ring->var;
+        return tape->var;
 }
 
 /* No stretch is empty. */
-static void add(weft__ring *ring, int64_t now)
+static void add(weft__tape *tape, int64_t now)
 {
-        ring->open.end = now > ring->open.begin ? now : ring->open.begin + 1;
-        ring->stretch[ring->added++ % ring->record->room] = ring->open;
-        ring->open.begin = 0;
+        tape->open.end = now > tape->open.begin ? now : tape->open.begin + 1;
+        tape->stretch[tape->added++ % tape->record->room] = tape->open;
+        tape->open.begin = 0;
 }
 
 void weft__record_begins(bool resumed)
 {
         weft__worker *w = weft__worker_self();
         weft__lock_take(&w->record.lock);
-        weft__ring *ring = w->record.ring;
-        if (ring) {
+        weft__tape *tape = w->record.tape;
+        if (tape) {
                 const weft_task *task = w->fiber->task;
                 w->fiber->recorded |= !resumed;
-                ring->open = (weft__stretch){.begin = weft_now(),
+                tape->open = (weft__stretch){.begin = weft_now(),
                                              .fn = task->fn,
                                              .task = w->fiber->id,
                                              .resumed = resumed,
                                              .known = w->fiber->recorded};
-                read_tag(var_of(ring), &ring->open.first);
+                read_tag(var_of(tape), &tape->open.first);
         }
         weft__lock_give(&w->record.lock);
 }
@@ -87,12 +87,12 @@ void weft__record_ends(bool ended)
         if (!w)
                 return; /* the child of a fork that the task has made */
         weft__lock_take(&w->record.lock);
-        weft__ring *ring = w->record.ring;
+        weft__tape *tape = w->record.tape;
         w->fiber->recorded &= !ended;
-        if (ring && ring->open.begin) {
-                read_tag(var_of(ring), &ring->open.last);
-                ring->open.ended = ended;
-                add(ring, weft_now());
+        if (tape && tape->open.begin) {
+                read_tag(var_of(tape), &tape->open.last);
+                tape->open.ended = ended;
+                add(tape, weft_now());
         }
         weft__lock_give(&w->record.lock);
 }
@@ -120,10 +120,10 @@ static int read_options(weft_record_options *o, const weft_record_options *given
 
 static size_t record_size(unsigned workers)
 {
-        return sizeof(weft_record) + workers * sizeof(weft__ring);
+        return sizeof(weft_record) + workers * sizeof(weft__tape);
 }
 
-static size_t ring_size(const weft_record *record)
+static size_t tape_size(const weft_record *record)
 {
         return record->room * sizeof(weft__stretch);
 }
@@ -131,7 +131,7 @@ static size_t ring_size(const weft_record *record)
 static void record_free(weft_record *record)
 {
         for (unsigned i = 0; i < record->workers; i++)
-                weft__free(record->ring[i].stretch, ring_size(record));
+                weft__free(record->tape[i].stretch, tape_size(record));
         weft__free(record, record_size(record->workers));
 }
 
@@ -147,10 +147,10 @@ static weft_record *record_new(weft_pool *pool, const weft_record_options *o)
         record->workers = pool->workers;
         memcpy(record->name, pool->name, sizeof(record->name));
         for (unsigned i = 0; i < record->workers; i++) {
-                record->ring[i].record = record;
-                record->ring[i].var = o->var;
-                record->ring[i].stretch = weft__alloc(ring_size(record));
-                if (!record->ring[i].stretch) {
+                record->tape[i].record = record;
+                record->tape[i].var = o->var;
+                record->tape[i].stretch = weft__alloc(tape_size(record));
+                if (!record->tape[i].stretch) {
                         record_free(record);
                         return NULL;
                 }
@@ -163,13 +163,13 @@ void weft__record_by_name(weft_record *record, const char *name)
         record->var = name;
 }
 
-/* Give a worker a ring, or take its own away; false: it has another one. */
-static bool exchange_ring(weft__worker *w, weft__ring *before, weft__ring *ring)
+/* Give a worker a tape, or take its own away; false: it has another one. */
+static bool exchange_tape(weft__worker *w, weft__tape *before, weft__tape *tape)
 {
         weft__lock_take(&w->record.lock);
-        bool exchanged = w->record.ring == before;
+        bool exchanged = w->record.tape == before;
         if (exchanged)
-                w->record.ring = ring;
+                w->record.tape = tape;
         weft__lock_give(&w->record.lock);
         return exchanged;
 }
@@ -190,13 +190,13 @@ int weft_record_start(weft_pool *pool, weft_record **ret, const weft_record_opti
                 return -ENOMEM;
         record->began = weft_now();
         /* Who gets the first worker gets all. */
-        if (!exchange_ring(&pool->worker[0], NULL, &record->ring[0])) {
+        if (!exchange_tape(&pool->worker[0], NULL, &record->tape[0])) {
                 record_free(record);
                 return -EALREADY;
         }
         for (unsigned i = 1; i < record->workers; i++)
-                exchange_ring(&pool->worker[i], NULL, &record->ring[i]);
-        /* relaxed: the rings are under locks */
+                exchange_tape(&pool->worker[i], NULL, &record->tape[i]);
+        /* relaxed: the tapes are under locks */
         atomic_fetch_or_explicit(&pool->modes, WEFT__RECORDS, memory_order_relaxed);
         *ret = record;
         return 0;
@@ -204,12 +204,12 @@ int weft_record_start(weft_pool *pool, weft_record **ret, const weft_record_opti
 
 /* What is open is cut; but of a task that had started before the record nobody says when it ends.
  */
-static void cut(weft__ring *ring, int64_t now)
+static void cut(weft__tape *tape, int64_t now)
 {
-        if (!ring->open.begin || !ring->open.known)
+        if (!tape->open.begin || !tape->open.known)
                 return;
-        ring->open.last = ring->open.first;
-        add(ring, now);
+        tape->open.last = tape->open.first;
+        add(tape, now);
 }
 
 int weft_record_stop(weft_record *record)
@@ -225,9 +225,9 @@ int weft_record_stop(weft_record *record)
         atomic_fetch_and_explicit(&pool->modes, ~(unsigned)WEFT__RECORDS, memory_order_relaxed);
         record->stopped = weft_now();
         for (unsigned i = record->workers; i-- > 0;) /* the first one last */
-                exchange_ring(&pool->worker[i], &record->ring[i], NULL);
+                exchange_tape(&pool->worker[i], &record->tape[i], NULL);
         for (unsigned i = 0; i < record->workers; i++)
-                cut(&record->ring[i], record->stopped);
+                cut(&record->tape[i], record->stopped);
         record->pool = NULL;
         return 0;
 }
@@ -245,8 +245,8 @@ uint64_t weft_record_dropped(const weft_record *record)
 {
         uint64_t dropped = 0;
         for (unsigned i = 0; record && !record->pool && i < record->workers; i++)
-                if (record->ring[i].added > record->room)
-                        dropped += record->ring[i].added - record->room;
+                if (record->tape[i].added > record->room)
+                        dropped += record->tape[i].added - record->room;
         return dropped;
 }
 

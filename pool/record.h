@@ -3,9 +3,9 @@
  * Records of what ran where (weft/record.h), from inside.
  *
  * A stretch is what a worker ran of one task without a break. It is known to the worker alone while
- * it is open, and is added to the worker's ring when it is closed. The rings are under the lock of
+ * it is open, and is added to the worker's tape when it is closed. The tapes are under the lock of
  * their worker (worker.h), which also says whether there is one; who has the lock may add to it,
- * and who has taken the ring away from all workers owns it.
+ * and who has taken the tape away from all workers owns it.
  */
 #ifndef WEFT_POOL_RECORD_H
 #define WEFT_POOL_RECORD_H
@@ -35,25 +35,25 @@ typedef struct weft__stretch {
 } weft__stretch;
 
 /* The last stretches of a worker. */
-typedef struct weft__ring {
+typedef struct weft__tape {
         struct weft_record *record;
         weft__stretch *stretch;
         uint64_t added;      /* ever; the oldest are overwritten */
         const weft_var *var; /* NULL: none, or none of that name was seen yet */
         weft__stretch open;
-} weft__ring;
+} weft__tape;
 
 struct weft_record {
         weft_pool *pool;        /* NULL: stopped */
         unsigned generation;    /* weft__fork_generation() when it was started */
         const char *var;        /* its name; NULL: none */
         int64_t began, stopped; /* ns */
-        size_t room;            /* of each ring */
+        size_t room;            /* of each tape */
         char name[16];          /* of the pool */
         unsigned workers;
         struct weft_record *next; /* record_env.c: in its list, */
         unsigned number;          /* and how many came before it */
-        weft__ring ring[];
+        weft__tape tape[];
 };
 
 /* On a worker, in the frame of its task: that begins to run, or goes on; it ends, or waits. In a

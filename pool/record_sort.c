@@ -32,7 +32,7 @@ static int by_task(const void *a, const void *b)
 
 static size_t held(const weft_record *record, unsigned i)
 {
-        uint64_t added = record->ring[i].added;
+        uint64_t added = record->tape[i].added;
         return added < record->room ? (size_t)added : record->room;
 }
 
@@ -48,7 +48,7 @@ weft__shown *weft__record_sort(const weft_record *record, size_t *ret_count, siz
         for (unsigned i = 0; i < record->workers; i++)
                 for (size_t k = 0; k < held(record, i); k++)
                         shown[n++] =
-                            (weft__shown){.stretch = &record->ring[i].stretch[k], .lane = i};
+                            (weft__shown){.stretch = &record->tape[i].stretch[k], .lane = i};
         qsort(shown, count, sizeof(*shown), by_task);
         for (size_t i = 1; i < count; i++)
                 if (shown[i].stretch->resumed &&

@@ -94,7 +94,7 @@ struct weft__worker {
 
         struct {
                 weft__lock lock;
-                struct weft__ring *ring; /* under lock: where its tasks are recorded; NULL */
+                struct weft__tape *tape; /* under lock: where its tasks are recorded; NULL */
         } record;
 
         /* idle */
@@ -116,7 +116,7 @@ enum { WEFT__BATCH = WEFT__TRAY, WEFT__HOLD = 1 << 16 };
 enum weft__mode {
         WEFT__CANCELLING = 1, /* tasks end as cancelled */
         WEFT__MIGRATES = 2,   /* const: as `migrate` */
-        WEFT__RECORDS = 4,    /* the workers have rings: record.c */
+        WEFT__RECORDS = 4,    /* the workers have tapes: record.c */
 };
 
 enum weft__stage {
