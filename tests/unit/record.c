@@ -441,3 +441,95 @@ Test(record, it_may_be_written_when_its_pool_is_gone, .timeout = 60)
         trace_free(trace);
         weft_record_destroy(record);
 }
+
+/* ---- pages ----------------------------------------------------------------------------------- */
+
+static int count_of(const char *text, const char *what)
+{
+        int n = 0;
+        for (; (text = strstr(text, what)); text++)
+                n++;
+        return n;
+}
+
+Test(record, a_page_shows_the_last_ones_in_strips, .timeout = 120)
+{
+        enum { TASKS = 3300, SHOWN = 3000, VALUES = 300 };
+        weft_pool *pool = begin(1);
+        weft_record *record = start(pool, &plain, TASKS - 100);
+        for (int i = 0; i < TASKS; i++) {
+                cr_assert_eq(weft_set(&plain, i % 3 ? V(i % VALUES) : &pool, NULL), 0);
+                cr_assert_eq(weft_submit(pool, nothing, NULL), 0);
+        }
+        cr_assert_eq(weft_pool_shutdown(pool, WEFT_DRAIN, WEFT_FOREVER), 0);
+        cr_assert_eq(weft_record_stop(record), 0);
+        char *page = written(record, WEFT_RECORD_PAGE);
+        cr_assert_not_null(strstr(page, "The last 3000 are shown."));
+        cr_assert_not_null(strstr(page, "100 older ones were dropped."));
+        cr_assert_not_null(strstr(page, "and more, in the same colours"));
+        cr_assert_eq(count_of(page, "class=\"bar\""), SHOWN);
+        cr_assert_geq(count_of(page, "role=\"img\""), SHOWN / 60);
+        free(page);
+        weft_record_destroy(record);
+        finish(pool);
+}
+
+Test(record, an_empty_record_is_an_empty_page, .timeout = 60)
+{
+        weft_pool *pool = begin(1);
+        weft_record *record = start(pool, NULL, 0);
+        cr_assert_eq(weft_record_stop(record), 0);
+        char *page = written(record, WEFT_RECORD_PAGE);
+        cr_assert_eq(count_of(page, "class=\"bar\""), 0);
+        cr_assert_not_null(strstr(page, "</html>"));
+        free(page);
+        weft_record_destroy(record);
+        finish(pool);
+}
+
+/* ---- by environment -------------------------------------------------------------------------- */
+
+/* What the file has, which goes; the caller's to free. */
+static char *read_file(const char *name)
+{
+        char *text = calloc(1, 1 << 16);
+        FILE *file = fopen(name, "r");
+        cr_assert_not_null(text);
+        cr_assert_not_null(file, "%s", name);
+        cr_assert_gt(fread(text, 1, (1 << 16) - 1, file), 0);
+        fclose(file);
+        unlink(name);
+        return text;
+}
+
+Test(record, the_environment_has_each_pool_recorded, .timeout = 60)
+{
+        char folder[] = "/tmp/weft-record-XXXXXX", first[64], second[64];
+        cr_assert_not_null(mkdtemp(folder));
+        snprintf(first, sizeof(first), "%s/a.html", folder);
+        snprintf(second, sizeof(second), "%s/a.html.2", folder);
+        setenv("WEFT_RECORD", first, 1);
+        setenv("WEFT_RECORD_VAR", "spelled", 1);
+        weft_pool *pool = begin(1), *other = begin(1), *third;
+        run_one(pool, sets_and_waits, V(5));
+        finish(other);
+        finish(pool);
+        setenv("WEFT_RECORD", "", 1);
+        third = begin(1);
+        finish(third);
+        char *page = read_file(first), *none = read_file(second);
+        cr_assert_eq(count_of(page, "class=\"bar\""), 2);
+        cr_assert_not_null(strstr(page, "no 5"));
+        cr_assert_eq(count_of(none, "class=\"bar\""), 0);
+        cr_assert_eq(rmdir(folder), 0, "another file");
+        free(page);
+        free(none);
+}
+
+Test(record, a_file_that_cannot_be_made_harms_nobody, .timeout = 60)
+{
+        setenv("WEFT_RECORD", "/tmp/there-is/no-such/folder", 1);
+        weft_pool *pool = begin(1);
+        run_one(pool, nothing, NULL);
+        finish(pool);
+}
