@@ -8,6 +8,8 @@
 
 #include <limits.h>
 
+#include "context/knobs.h"
+
 static weft_var kept = WEFT_VAR_INIT("kept", .retain = counted_retain, .release = counted_release);
 static weft_var plain = WEFT_VAR_INIT("plain", .fallback = V(7));
 
@@ -585,7 +587,7 @@ static void on_a_small_stack(void *(*start)(void *), void *arg)
         pthread_attr_destroy(&attr);
 }
 
-enum { LENGTH = 1000000 };
+#define LENGTH (WEFT__KNOB(delays) ? 10000L : 1000000L) /* of which each is delayed */
 
 Test(context, c7_a_chain_of_a_million_is_released_without_recursion, .timeout = 300)
 {

@@ -413,6 +413,7 @@ static int has_its_job_joined_by_another_task(void *arg)
 
 Test(fork, joins_in_the_wrong_order_or_place_are_told, .timeout = 60)
 {
+        skip_unless_workers(1); /* else another takes the jobs */
         weft_pool *pool = begin(1);
         cr_assert_eq(join(spawn(pool, joins_out_of_order, NULL)), 0);
         cr_assert_eq(joins_out_of_order(NULL), 0, "outside pools");
@@ -475,7 +476,7 @@ Test(fork, coarse_jobs_are_not_stranded_while_workers_are_idle, .timeout = 60)
 {
         if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
                 cr_skip_test("needs two processors");
-        skip_with_fewer_workers(2);
+        skip_with_fewer_workers(3);
         weft_pool *pool = begin(3);
         bool both = false;
         /* The machine may be busy: each time it gets longer for it. */

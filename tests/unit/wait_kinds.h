@@ -309,7 +309,7 @@ static inline void look_at_nothing(struct scene *s)
         (void)s;
 }
 
-/* ---- room in a bounded pool: its one worker is busy, and one task is queued ---- */
+/* ---- room in a bounded pool: its workers are busy, and one task is queued ---- */
 
 static inline int hold_worker(void *scene)
 {
@@ -324,8 +324,10 @@ static inline void make_room(struct scene *s)
         weft_pool_options o = {
             .size = sizeof(o), .workers = 1, .max_queued = 1, .when_full = WEFT_BLOCK};
         CHECK(weft_pool_create(&s->third, &o) == 0);
-        CHECK(weft_submit(s->third, hold_worker, s) == 0);
-        plug__wait(&s->held);
+        for (unsigned i = 0; i < workers_of(1); i++) {
+                CHECK(weft_submit(s->third, hold_worker, s) == 0);
+                plug__wait(&s->held);
+        }
         CHECK(weft_submit(s->third, nothing, NULL) == 0);
 }
 
@@ -351,7 +353,8 @@ static inline void settle_room(struct scene *s)
 
 static inline void look_room(struct scene *s)
 {
-        sem_post(&s->hold);
+        for (unsigned i = 0; i < workers_of(1); i++)
+                sem_post(&s->hold);
         CHECK(weft_submit(s->third, nothing, NULL) == 0);
         CHECK(weft_pool_shutdown(s->third, WEFT_DRAIN, WEFT_FOREVER) == 0);
         CHECK(atomic_load(&s->ran) == (s->result == 0) ||
