@@ -21,6 +21,7 @@ struct weft__slab {
 void weft__stacks_init(weft__stacks *stacks, size_t size)
 {
         (void)size;
+        keep(stacks, sizeof(*stacks));
         *stacks = (weft__stacks){.size = FIBER_STACK};
 }
 
@@ -28,6 +29,7 @@ void weft__stacks_fini(weft__stacks *stacks)
 {
         while (stacks->roomy) {
                 struct weft__slab *slab = stacks->roomy;
+                keep(&stacks->roomy, sizeof(stacks->roomy));
                 stacks->roomy = slab->next;
                 model_memory_gone(slab->low, stacks->size);
                 weft__free(slab, sizeof(*slab));
@@ -44,8 +46,11 @@ weft__stack weft__stacks_take(weft__stacks *stacks)
                 slab = weft__alloc(sizeof(*slab));
                 slab->low = model_memory(stacks->size, WEFT__CACHE_LINE);
                 slab->next = stacks->roomy;
+                keep(&stacks->roomy, sizeof(stacks->roomy));
                 stacks->roomy = slab;
+                stack_new(slab->low, stacks->size);
         }
+        keep(slab, sizeof(*slab));
         slab->used = true;
         model_memory_new(slab->low, stacks->size);
         memset(weft__fiber_at(slab->low + stacks->size), 0, sizeof(weft__fiber));
@@ -56,6 +61,7 @@ weft__stack weft__stacks_take(weft__stacks *stacks)
 void weft__stacks_give(weft__stacks *stacks, weft__stack stack)
 {
         weft__lock_take(&stacks->lock);
+        keep(stack.slab, sizeof(*stack.slab));
         stack.slab->used = false;
         model_memory_gone(stack.low, stacks->size);
         weft__lock_give(&stacks->lock);

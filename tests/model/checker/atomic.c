@@ -67,9 +67,9 @@ static struct location *location_of(uintptr_t at, unsigned size)
         if (!g)
                 model_fail("an atomic object that is not looked after: %s", place_of((void *)at));
         if (!g->located)
-                memset(parts_of(g)->location, 0, sizeof(parts_of(g)->location));
+                *objects_of(g) = (struct objects){0};
         g->located = true;
-        uint16_t *n = &parts_of(g)->location[at % GRAIN];
+        uint16_t *n = &objects_of(g)->location[at % GRAIN];
         if (*n) {
                 struct location *l = &mc->location[*n];
                 if (l->size != size)
@@ -86,6 +86,16 @@ static struct location *location_of(uintptr_t at, unsigned size)
         l->newest = l->look = NEVER;
         new_store(l, in_memory((void *)at, size)); /* of a thread's clock 0: known to all */
         return l;
+}
+
+/* It is about to be changed; its memory too, if that is. */
+static void keep_location(struct location *l)
+{
+        if (!mc->epoch || l->kept == mc->epoch)
+                return;
+        keep(l, sizeof(*l));
+        l->kept = mc->epoch;
+        grain_of(l->at);
 }
 
 /* An object is shared if two of its accesses, of which one writes, are not in order anyhow. */
@@ -120,6 +130,7 @@ static struct location *begin(const volatile void *p, unsigned size, bool reads,
         step();
         struct location *l = location_of(at, size);
         note_atomic(at, size, reads, writes, site);
+        keep_location(l);
         note_sharing(l, writes);
         return l;
 }
@@ -183,6 +194,7 @@ static const struct store *read_from(struct location *l, int store, int order)
 {
         struct thread *t = self();
         const struct store *s = &mc->store[store];
+        keep_location(l); /* there was a choice since it was begun */
         if (store != l->newest) {
                 bool same = l->again[mc->current].number == s->number;
                 l->again[mc->current].times = same ? l->again[mc->current].times + 1 : 1;
@@ -214,7 +226,7 @@ uint64_t atomic_load_at(const volatile void *p, unsigned size, int order, const 
 uint64_t newest_value(const void *p, unsigned size)
 {
         const struct grain *g = grain_of((uintptr_t)p);
-        unsigned n = g && g->located ? parts_of(g)->location[(uintptr_t)p % GRAIN] : 0;
+        unsigned n = g && g->located ? objects_of(g)->location[(uintptr_t)p % GRAIN] : 0;
         return n ? mc->store[mc->location[n].newest].value : in_memory(p, size);
 }
 
@@ -233,8 +245,7 @@ static void put_store(struct location *l, uint64_t v, int order, bool changes)
         if (order == SEQ_CST)
                 s->sc = ++mc->sc;
         memcpy((void *)l->at, &v, l->size);
-        for (int i = 0; i < mc->threads; i++)
-                mc->thread[i].yields = false;
+        mc->yielding = 0;
 }
 
 void atomic_store_at(volatile void *p, unsigned size, uint64_t v, int order, const void *site)

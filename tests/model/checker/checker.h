@@ -9,6 +9,7 @@
  *   atomic.c    atomic operations: what a load may read, and what it learns from it
  *   race.c      plain accesses: races, use after free
  *   memory.c    the allocator, and stacks for fibers
+ *   past.c      going back to where executions part
  *   system.c    what the library asks of the system: futexes, the clock, threads
  *   tsan.c      where instrumented code comes in
  *   sites.c     one atomic operation with another order than the source has
@@ -24,6 +25,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "model.h"
 
@@ -39,9 +44,9 @@ enum {
         LOCATIONS = 4096,
         STORES = 65536,
         LOOKS = 65536,
-        CELLS = 65536,
         CHOICES = 65536,
         BLOCKS = 1024,
+        STACKS = 64,
         NAMES = 64,
         NOTED = 4096,
         WEAKENED = 256,
@@ -58,8 +63,12 @@ typedef int16_t clocks __attribute__((vector_size(2 * THREADS)));
 
 static inline clocks join(clocks a, clocks b)
 {
+#ifdef __SSE2__
+        return (clocks)_mm_max_epi16((__m128i)a, (__m128i)b);
+#else
         clocks more = a > b;
         return (a & more) | (b & ~more);
+#endif
 }
 
 /* What is known of others: `before` is what happened before, by which races are judged; `seen` is
@@ -68,12 +77,16 @@ struct view {
         clocks before, seen;
 };
 
-/* Whether any of them is not 0. */
+/* Whether any of them is not 0, of what is all ones or 0: what comparisons come to. */
 static inline bool any(clocks c)
 {
+#ifdef __SSE2__
+        return _mm_movemask_epi8((__m128i)c);
+#else
         typedef uint64_t halves __attribute__((vector_size(2 * THREADS)));
         halves h = (halves)c;
         return h[0] | h[1];
+#endif
 }
 
 static inline void learn(struct view *v, const struct view *of)
@@ -112,32 +125,43 @@ struct location {
                 unsigned number, times;
         } again[THREADS];     /* the same old store, read again and again */
         clocks reads, writes; /* the last of each thread, to see whether they meet */
+        uint64_t kept;        /* when: see past.c */
 };
 
 /* ---- plain memory ---- */
 
-struct cell {
-        clocks reads, atomic_reads, atomic_writes;
-        int16_t write;
-        int8_t writer;
-        uint8_t mask; /* which bytes of its grain it is about */
-        const void *site;
+/* A clock of each byte of a grain. */
+typedef int16_t per_byte __attribute__((vector_size(2 * GRAIN)));
+
+/* When a thread last accessed the bytes of a grain. */
+struct row {
+        per_byte write, read, atomic_write, atomic_read;
 };
 
-/* Much memory is only written as a whole: what is known of the rest lies apart, so that the caches
- * hold more of these. */
+/* The rows lie apart, and the more so what only atomic objects have: much memory is only written as
+ * a whole. */
 struct grain {
-        unsigned execution; /* in which the rest is valid */
-        int16_t write;      /* the last write of all that no cell is about */
-        int8_t writer;
-        uint8_t cells;
+        clocks newest; /* of what each thread has done to it since it was last written as a whole */
+        int16_t write; /* that write, */
+        int8_t writer; /* and whose it was */
+        uint8_t rows;  /* who has accessed it since, a bit each */
         bool freed;
-        bool located; /* there are, or were, atomic objects: `location` is valid */
+        bool located;  /* there are, or were, atomic objects: see struct objects */
+        uint64_t kept; /* when, and whose rows, a bit each: see past.c */
 };
 
-struct parts {
-        uint16_t cell[GRAIN];     /* of `cells` disjoint ones, the numbers */
+struct objects {
+        clocks newest;            /* of atomic operations on any of it */
         uint16_t location[GRAIN]; /* the atomic object that begins at this byte, or 0 */
+};
+
+struct page {
+        unsigned execution; /* in which the rest is valid */
+        int16_t write;      /* of all of it, before any of what was touched: as in a grain */
+        int8_t writer;
+        bool freed;
+        uint64_t touched; /* the grains that are valid, a bit each */
+        uint64_t kept;    /* when: see past.c */
 };
 
 struct block {
@@ -148,6 +172,11 @@ struct block {
 
 /* ---- threads ---- */
 
+struct stack {
+        char *low, *high;
+        char *lowest; /* that was seen to be used */
+};
+
 enum phase { UNUSED = 0, READY, WAITS, JOINS, ENDED };
 
 struct thread {
@@ -156,7 +185,6 @@ struct thread {
         void *arg;
         enum phase phase;
         bool worker;   /* started by the library */
-        bool yields;   /* it spins: others first */
         uint8_t ran;   /* who has run since it last did, a bit each; */
         uint8_t after; /* and who is to run before it does again */
         bool timed;    /* WAITS: until `until` at the latest */
@@ -170,11 +198,11 @@ struct thread {
         void *sp;
         char *stack;
         struct weft__fiber *fiber; /* that it begins on */
-        char tls[TLS];             /* while it does not run */
         void *specific[16];        /* pthread_setspecific() */
         unsigned alone;            /* how often it has spun with nobody else to go on, */
         unsigned spun, spun_at;    /* or without a store by anybody */
         int priority;              /* of a random execution */
+        char tls[TLS];             /* while it does not run */
 };
 
 /* ---- all of it ---- */
@@ -191,8 +219,8 @@ struct checker {
         enum mode mode;
         int preemptions, stale, chances; /* the bounds; NEVER: none */
         bool tracing;
-        unsigned execution; /* its number; also the stamp of what is valid */
-        unsigned looked_at; /* the one that ran when the time was last looked at */
+        unsigned execution;      /* its number; also the stamp of what is valid */
+        unsigned run, looked_at; /* how many were run; and had been when the time was looked at */
         unsigned seen;
         unsigned long long in_all;
         uint64_t rng;
@@ -209,28 +237,48 @@ struct checker {
         struct choice choice[CHOICES];
         unsigned choices, given; /* made in this execution; recorded */
 
+        /* past.c */
+        uint64_t epochs;  /* how often something was marked, or gone back to */
+        uint64_t epoch;   /* the last time; 0: nothing is marked */
+        uint64_t keeps;   /* `kept` of a grain that need not be kept again, */
+        uint64_t matters; /* and which of its bits */
+        char *log, *log_end;
+        bool anew;    /* nothing is to be marked */
+        bool marking; /* the thread that runs was left for that */
+        void *resume; /* where the thread that runs goes on */
+
         /* this execution */
         bool runs;
         int current;
+        struct thread *self; /* that one, */
+        clocks others;       /* and all ones for the others */
         int threads;
+        unsigned ready;    /* who is READY, a bit each; */
+        unsigned timed;    /* WAITS for a time; */
+        unsigned yielding; /* spins: others first; */
+        unsigned owing;    /* has `after` */
         int preemptions_left, stale_left, chances_left;
         unsigned steps;
         unsigned change_at[4];
         int64_t clock;
         unsigned sc;      /* how many seq_cst operations there were */
         clocks sc_before; /* what full fences have published */
-        struct thread thread[THREADS];
+        unsigned locations, stores, looks, blocks, names;
+        unsigned worked; /* steps, of all threads */
+        char *heap;
+        struct stack stack[STACKS];
+        unsigned stacks, stack_now;
+        struct thread thread[THREADS]; /* from here on see past.c */
         struct location location[LOCATIONS];
         struct store store[STORES];
         struct look look[LOOKS];
-        struct cell cell[CELLS];
         struct block block[BLOCKS];
-        unsigned locations, stores, looks, cells, blocks;
-        char *heap, *heap_first, *heap_end;
+        char *heap_first, *heap_end;
         struct grain grain[GRAINS];
-        struct parts parts[GRAINS];
-        unsigned
-            page[GRAINS / PAGE]; /* the last execution in which one of its grains was touched */
+        struct objects objects[GRAINS];
+        struct row row[THREADS][GRAINS];
+        const void *side[THREADS][GRAINS]; /* where it last wrote, or first read; in a trace */
+        struct page page[GRAINS / PAGE];
         /* A bit a byte: what is known to be shared, and what was found to be since. */
         uint8_t shared[(REGION + STATICS) / 8], found_shared[(REGION + STATICS) / 8];
         struct {
@@ -238,7 +286,6 @@ struct checker {
                 size_t size;
                 const char *name;
         } name[NAMES];
-        unsigned names;
 
         /* the machine */
         char *region, *statics, *statics_end, *statics_kept;
@@ -255,7 +302,17 @@ extern struct checker *mc;
 
 static inline struct thread *self(void)
 {
-        return &mc->thread[mc->current];
+        return mc->self;
+}
+
+static inline void set_current(int thread)
+{
+        mc->current = thread;
+        mc->self = &mc->thread[thread];
+        mc->others = (clocks){0} == 0;
+        mc->others[thread] = 0;
+        mc->matters = ~UINT64_C(0xff) | 1u << thread;
+        mc->keeps = mc->epoch << 8 | 1u << thread;
 }
 
 static inline int16_t now(void)
@@ -274,6 +331,7 @@ unsigned random_below(unsigned n);
 
 void threads_begin(void);
 void threads_make(void); /* once */
+void set_phase(int thread, enum phase phase);
 int thread_start(const char *name, void (*fn)(void *arg), void *arg);
 void thread_join(int thread, const void *site);
 void turn(const char *what, const void *site); /* the thread that calls may be left here */
@@ -299,18 +357,41 @@ uint64_t newest_value(const void *p, unsigned size); /* as the kernel sees it */
 /* Of all threads but the one that runs. */
 static inline clocks others(clocks c)
 {
-        static const clocks own[THREADS] = {{-1},
-                                            {0, -1},
-                                            {0, 0, -1},
-                                            {0, 0, 0, -1},
-                                            {0, 0, 0, 0, -1},
-                                            {0, 0, 0, 0, 0, -1},
-                                            {0, 0, 0, 0, 0, 0, -1},
-                                            {0, 0, 0, 0, 0, 0, 0, -1}};
-        return c & ~own[mc->current];
+        return c & mc->others;
 }
 
 enum { NO_FENCE = -1 };
+
+/* ---- past.c ---- */
+
+void past_make(void);
+void past_forget(void);
+void past_may_mark(void);
+void past_mark(void);
+bool past_go_back(void);
+void stack_new(char *low, size_t size);
+void stack_seen(char *sp);
+
+/* What was at `at` before it was changed: in the log after its content. */
+struct kept {
+        void *at;
+        size_t size;
+};
+
+static inline __attribute__((always_inline)) void keep(void *at, size_t size)
+{
+        const struct kept kept = {at, size};
+        char *to = mc->log;
+        if (!mc->epoch)
+                return;
+        if (to + size + sizeof(kept) > mc->log_end) {
+                past_forget(); /* the next execution begins at its beginning */
+                return;
+        }
+        memcpy(to, at, size);
+        memcpy(to + size, &kept, sizeof(kept));
+        mc->log = to + size + sizeof(kept);
+}
 
 /* ---- sites.c ---- */
 
@@ -323,11 +404,15 @@ void tell_sites(const char *model); /* and forget them */
 /* ---- race.c ---- */
 
 struct grain *grain_of(uintptr_t at); /* NULL: not looked after */
-struct parts *parts_of(const struct grain *g);
 void plain_access(uintptr_t at, size_t size, bool writes, const void *site);
 void note_atomic(uintptr_t at, unsigned size, bool reads, bool writes, const void *site);
 void forget_range(uintptr_t at, size_t size); /* new memory */
 void free_range(uintptr_t at, size_t size, const void *site);
+
+static inline struct objects *objects_of(const struct grain *g)
+{
+        return &mc->objects[g - mc->grain];
+}
 
 static inline size_t offset_of(uintptr_t at)
 {

@@ -24,6 +24,7 @@ unsigned random_below(unsigned n)
 /* One of 0 to of - 1; wish is what a random execution takes. */
 unsigned choose_or(unsigned of, unsigned wish)
 {
+        past_may_mark();
         unsigned at = mc->choices++;
         if (at >= CHOICES)
                 model_fail("too many choices for one execution");

@@ -3,15 +3,17 @@
  * The program of the models: explores one after the other, and counts.
  *
  *   PROGRAM [--list] [--random N [--seed N]] [--preemptions N] [--stale N] [--chances N]
- *           [--limit N] [--first] [--exactly] [--sites] [--weaken ORDER@ADDRESS,...] [NAME...]
+ *           [--limit N] [--first] [--exactly] [--anew] [--sites] [--weaken ORDER@ADDRESS,...]
+ *           [NAME...]
  *
  * Without --random each model is explored exhaustively within its bounds: all ways in which threads
  * are left for others at most so often, all that loads may read. One whose bounds leave more than
  * --limit executions fails. With --random, N executions of each with no bounds, every other one by
  * PCT (Burckhardt et al., "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs",
  * ASPLOS 2010); what failed can be run again by its seed. --first stops at the first model that
- * fails. What failed is printed in words. --sites tells where in the program each model has atomic
- * operations, and --weaken does those at some of these addresses with another order (sites.c).
+ * fails. What failed is printed in words. --anew begins each execution at its beginning (past.c).
+ * --sites tells where in the program each model has atomic operations, and --weaken does those at
+ * some of these addresses with another order (sites.c).
  *
  * To leave fewer places where a thread may be left, only operations on objects count that two
  * threads were seen to use with nothing that orders them; when such an object is found the
@@ -39,7 +41,7 @@ extern char __data_start[], _end[];
 static struct {
         unsigned long random, seed, limit;
         int preemptions, stale, chances;
-        bool list, first, exactly, sites;
+        bool list, first, exactly, anew, sites;
         const char *weaken;
 } option = {.preemptions = NEVER - 1, .stale = NEVER - 1, .chances = NEVER - 1, .limit = 50000000};
 
@@ -67,12 +69,14 @@ static void begin(void)
         mc->clock = 1000000000;
         mc->sc = 0;
         mc->sc_before = (clocks){0};
-        mc->locations = mc->cells = 1;
+        mc->locations = 1;
         mc->stores = mc->looks = 0;
         mc->names = 0;
         mc->failed = false;
         for (unsigned i = 0; i < 4; i++)
                 mc->change_at[i] = 1 + random_below(1u << (3 + random_below(8)));
+        mc->worked = 0;
+        past_forget();
         memory_begin();
         threads_begin();
 }
@@ -80,8 +84,10 @@ static void begin(void)
 /* Whether it did not fail. */
 static bool execute(void)
 {
+        mc->run++;
         if (!setjmp(mc->crash)) {
-                begin();
+                if (mc->mode != DEPTH_FIRST || !past_go_back())
+                        begin();
                 run_threads();
                 if (!mc->failed)
                         memory_end();
@@ -105,9 +111,9 @@ static void crashed(int signal)
 /* Now and then: an execution that goes on and on with nothing that others could notice. */
 static void looks_on(int signal)
 {
-        if (mc->runs && mc->looked_at == mc->execution)
+        if (mc->runs && mc->looked_at == mc->run)
                 crashed(signal);
-        mc->looked_at = mc->execution;
+        mc->looked_at = mc->run;
 }
 
 /* ---- one model ---- */
@@ -266,6 +272,7 @@ static void make(void)
                 abort();
         memory_make();
         threads_make();
+        past_make();
         dl_iterate_phdr(find_tls, NULL);
         mc->tls_first = malloc(mc->tls_size + 1);
         mc->statics = (char *)((uintptr_t)__data_start & ~(uintptr_t)(GRAIN - 1));
@@ -310,6 +317,8 @@ static void read_option(int argc, char **argv, int *i)
                 option.first = true;
         else if (!strcmp(name, "--exactly"))
                 option.exactly = true;
+        else if (!strcmp(name, "--anew"))
+                option.anew = true;
         else if (!strcmp(name, "--sites"))
                 option.sites = true;
         else if (!strcmp(name, "--weaken"))
@@ -350,6 +359,7 @@ int main(int argc, char **argv)
                 i++;
         }
         make();
+        mc->anew = option.anew;
         if (option.sites)
                 note_sites();
         if (option.weaken && !weaken(option.weaken)) {

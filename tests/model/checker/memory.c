@@ -11,7 +11,7 @@
 
 #include "checker.h"
 
-enum { FRESH = 0xAA, GONE = 0xDD };
+enum { FRESH = 0xAA };
 
 int (*weft__alloc_fails)(size_t size); /* of a model */
 
@@ -28,6 +28,7 @@ void memory_begin(void)
 {
         mc->heap = mc->heap_first;
         mc->blocks = 0;
+        mc->stacks = mc->stack_now = 0;
 }
 
 unsigned model_blocks(void)
@@ -58,7 +59,7 @@ char *model_memory(size_t size, size_t align)
         return p;
 }
 
-static void *allocate(size_t size, size_t align)
+static void *allocate(size_t size, size_t align, int content)
 {
         if (weft__alloc_fails && weft__alloc_fails(size))
                 return NULL;
@@ -66,26 +67,25 @@ static void *allocate(size_t size, size_t align)
                 model_fail("too many allocations");
         char *p = model_memory(size, align);
         mc->block[mc->blocks++] = (struct block){p, size, false};
-        memset(p, FRESH, size);
-        return p;
+        return memset(p, content, size);
 }
 
 void *weft__alloc(size_t size)
 {
-        return allocate(size, 16);
+        return allocate(size, 16, FRESH);
 }
 
 void *weft__alloc_zeroed(size_t size)
 {
-        void *p = allocate(size, 16);
+        void *p = allocate(size, 16, 0);
         if (p && mc->runs)
                 plain_access((uintptr_t)p, size, true, __builtin_return_address(0));
-        return p ? memset(p, 0, size) : NULL;
+        return p;
 }
 
 void *weft__alloc_lines(size_t size)
 {
-        return allocate(size, WEFT__CACHE_LINE);
+        return allocate(size, WEFT__CACHE_LINE, FRESH);
 }
 
 void weft__memory_begin(void)
@@ -107,7 +107,6 @@ void weft__free(void *p, size_t size)
                 b->freed = true;
                 say(__builtin_return_address(0), "frees %s", place_of(p));
                 free_range((uintptr_t)p, size, __builtin_return_address(0));
-                memset(p, GONE, size);
                 return;
         }
         model_fail("not allocated, but freed: %p", p);

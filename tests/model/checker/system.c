@@ -71,9 +71,9 @@ static long wake_from(const uint32_t *word, int n, const void *site)
                                 of[waiting++] = i;
                 if (!waiting)
                         break;
-                struct thread *t = &mc->thread[of[waiting > (unsigned)n ? model_any(waiting) : 0]];
-                t->phase = READY;
-                say(site, "wakes %s on %s", t->name, place_of(word));
+                int thread = of[waiting > (unsigned)n ? model_any(waiting) : 0];
+                set_phase(thread, READY);
+                say(site, "wakes %s on %s", mc->thread[thread].name, place_of(word));
                 woken++;
         }
         if (!woken)

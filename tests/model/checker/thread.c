@@ -36,6 +36,15 @@ static void end_execution(void)
 
 static void block(void);
 
+void set_phase(int thread, enum phase phase)
+{
+        struct thread *t = &mc->thread[thread];
+        unsigned bit = 1u << thread;
+        t->phase = phase;
+        mc->ready = phase == READY ? mc->ready | bit : mc->ready & ~bit;
+        mc->timed = phase == WAITS && t->timed ? mc->timed | bit : mc->timed & ~bit;
+}
+
 static void thread_main(weft__fiber *fiber)
 {
         struct thread *t = self();
@@ -46,10 +55,10 @@ static void thread_main(weft__fiber *fiber)
         t = self();
         step();
         say(NULL, "ends");
-        t->phase = ENDED;
+        set_phase(mc->current, ENDED);
         for (int i = 0; i < mc->threads; i++)
                 if (mc->thread[i].phase == JOINS && mc->thread[i].joined == mc->current)
-                        mc->thread[i].phase = READY;
+                        set_phase(i, READY);
         block();
         abort();
 }
@@ -69,14 +78,12 @@ int thread_start(const char *name, void (*fn)(void *arg), void *arg)
         struct thread *t = &mc->thread[n];
         char *stack = t->stack;
         memset(t, 0, offsetof(struct thread, tls));
-        memset(t->specific, 0, sizeof(t->specific));
         t->stack = stack;
         t->name = name;
         t->fn = fn;
         t->arg = arg;
-        t->phase = READY;
+        set_phase(n, READY);
         t->ran = 0xff; /* at its first yield it owes nobody anything */
-        t->alone = t->spun = 0;
         t->priority = (int)random_below(1 << 20);
         if (n > 0) {
                 step();
@@ -86,6 +93,7 @@ int thread_start(const char *name, void (*fn)(void *arg), void *arg)
         memcpy(t->tls, mc->tls_first, mc->tls_size);
         bool runs = mc->runs;
         mc->runs = false;
+        stack_new(stack, STACK);
         t->fiber = fiber_on(stack, STACK, thread_main);
         t->sp = t->fiber->sp;
         mc->runs = runs;
@@ -95,15 +103,21 @@ int thread_start(const char *name, void (*fn)(void *arg), void *arg)
 void threads_begin(void)
 {
         mc->threads = 0;
-        mc->current = 0;
+        mc->ready = mc->timed = mc->yielding = mc->owing = 0;
+        set_current(0);
         thread_start("main", (void (*)(void *))mc->model->run, NULL);
+        memcpy(mc->tls, self()->tls, mc->tls_size);
+        mc->resume = self()->sp;
 }
 
 void run_threads(void)
 {
         mc->runs = true;
-        memcpy(mc->tls, self()->tls, mc->tls_size);
-        weft__switch(&mc->sp, self()->sp);
+        weft__switch(&mc->sp, mc->resume);
+        while (mc->marking) {
+                past_mark();
+                weft__switch(&mc->sp, mc->resume);
+        }
         mc->runs = false;
 }
 
@@ -114,48 +128,49 @@ static void switch_to(int next)
         struct thread *from = self(), *to = &mc->thread[next];
         if (to == from)
                 return;
+        stack_seen(__builtin_frame_address(0));
         memcpy(from->tls, mc->tls, mc->tls_size);
         memcpy(mc->tls, to->tls, mc->tls_size);
-        mc->current = next;
+        set_current(next);
+        mc->owing = 0;
         for (int i = 0; i < mc->threads; i++) {
                 mc->thread[i].ran |= (uint8_t)(1u << next);
                 mc->thread[i].after &= (uint8_t) ~(1u << next);
+                mc->owing |= (unsigned)(mc->thread[i].after != 0) << i;
         }
         say(NULL, "goes on");
         weft__switch(&from->sp, to->sp);
 }
 
-static unsigned all_ready(void)
-{
-        unsigned set = 0;
-        for (int i = 0; i < mc->threads; i++)
-                set |= (unsigned)(mc->thread[i].phase == READY) << i;
-        return set;
-}
-
 /* Those who can go on, but for the one that runs. */
-static int ready(int *ret, bool spinning_too)
+static unsigned ready(bool spinning_too)
 {
-        unsigned could = all_ready() & ~(1u << mc->current);
-        int n = 0;
-        for (int i = 0; i < mc->threads; i++)
-                if (could >> i & 1 && !(mc->thread[i].after & could) &&
-                    (spinning_too || !mc->thread[i].yields))
-                        ret[n++] = i;
-        return n;
+        unsigned could = mc->ready & ~(1u << mc->current), can = could;
+        for (unsigned rest = could & mc->owing; rest; rest &= rest - 1)
+                if (mc->thread[__builtin_ctz(rest)].after & could)
+                        can &= ~(rest & -rest);
+        return spinning_too ? can : can & ~mc->yielding;
 }
 
 /* The one whose time comes first; NEVER: nobody waits for a time. */
 static int first_timed(void)
 {
         int first = NEVER;
-        for (int i = 0; i < mc->threads; i++) {
-                const struct thread *t = &mc->thread[i];
-                if (t->phase == WAITS && t->timed &&
-                    (first == NEVER || t->until < mc->thread[first].until))
+        for (unsigned rest = mc->timed; rest; rest &= rest - 1) {
+                int i = __builtin_ctz(rest);
+                if (first == NEVER || mc->thread[i].until < mc->thread[first].until)
                         first = i;
         }
         return first;
+}
+
+/* That set as a list; how many. */
+static int listed(unsigned set, int *ret)
+{
+        int n = 0;
+        for (; set; set &= set - 1)
+                ret[n++] = __builtin_ctz(set);
+        return n;
 }
 
 enum { PAUSE_NS = 1000 };
@@ -167,7 +182,7 @@ static void time_passes(int thread)
                 mc->clock = t->until;
         say(NULL, "(time passes, until %s has waited long enough)", t->name);
         t->timed_out = true;
-        t->phase = READY;
+        set_phase(thread, READY);
 }
 
 static void go_on_with(int thread)
@@ -212,12 +227,13 @@ void turn(const char *what, const void *site)
         if (!mc->preemptions_left)
                 return;
         of[0] = mc->current;
-        n += ready(of + 1, true); /* one that spins may have spun long enough */
+        unsigned others = ready(true); /* one that spins may have spun long enough */
+        if (mc->model->prompt ? !others : !(others | mc->timed))
+                return;
+        n += listed(others, of + 1);
         int timed = mc->model->prompt ? NEVER : first_timed();
         if (timed != NEVER)
                 of[n++] = timed;
-        if (n == 1)
-                return;
         unsigned k = choose_or((unsigned)n, wish(of, n));
         if (!k)
                 return;
@@ -227,7 +243,7 @@ void turn(const char *what, const void *site)
         go_on_with(of[k]);
 }
 
-static void stuck(void)
+static __attribute__((cold, noinline)) void stuck(void)
 {
         static const char *const doing[] = {
             [READY] = "could go on", [WAITS] = "waits", [JOINS] = "joins another thread"};
@@ -265,9 +281,9 @@ static void go_on_with_any(int *of, int n)
 /* The thread that runs cannot, for now. */
 static void block(void)
 {
-        int of[THREADS + 1], n = ready(of, false);
+        int of[THREADS + 1], n = listed(ready(false), of);
         if (!n)
-                n = ready(of, true);
+                n = listed(ready(true), of);
         if (n) {
                 go_on_with_any(of, n);
                 return;
@@ -286,29 +302,28 @@ static void block(void)
 static void time_goes_on(int64_t by)
 {
         mc->clock += by;
-        for (int i = 0; i < mc->threads; i++)
-                if (mc->thread[i].phase == WAITS && mc->thread[i].timed &&
-                    mc->thread[i].until <= mc->clock)
-                        time_passes(i);
+        for (unsigned rest = mc->timed; rest; rest &= rest - 1)
+                if (mc->thread[__builtin_ctz(rest)].until <= mc->clock)
+                        time_passes(__builtin_ctz(rest));
 }
 
 void thread_yield(const void *site)
 {
         enum { ALONE = 64 };
         struct thread *t = self();
-        int of[THREADS];
         if (++mc->steps > STEPS)
                 model_fail("does not come to an end: %s spins", t->name);
         say(site, "spins");
-        bool others = ready(of, true) > 0;
+        bool others = ready(true);
         t->alone = others ? 0 : t->alone + 1;
         if (!others && (t->alone < ALONE || first_timed() == NEVER))
                 return; /* what it waits for may be that it sees something, or its own time */
-        t->after = (uint8_t)(all_ready() & ~t->ran & ~(1u << mc->current));
+        t->after = (uint8_t)(mc->ready & ~t->ran & ~(1u << mc->current));
+        mc->owing |= (unsigned)(t->after != 0) << mc->current;
         t->ran = 0;
-        t->yields = true;
+        mc->yielding |= 1u << mc->current;
         block();
-        t->yields = false;
+        mc->yielding &= ~(1u << mc->current);
 }
 
 void thread_pauses(const void *site)
@@ -325,9 +340,9 @@ void thread_pauses(const void *site)
 void thread_waits(const void *word, bool timed, int64_t until, const void *site)
 {
         struct thread *t = self();
-        t->phase = WAITS;
         t->word = word;
         t->timed = timed;
+        set_phase(mc->current, WAITS);
         t->timed_out = false;
         t->until = until;
         t->site = site;
@@ -338,7 +353,7 @@ void thread_join(int thread, const void *site)
 {
         struct thread *t = self(), *other = &mc->thread[thread];
         if (other->phase != ENDED) {
-                t->phase = JOINS;
+                set_phase(mc->current, JOINS);
                 t->joined = thread;
                 t->site = site;
                 block();
@@ -352,6 +367,8 @@ void step(void)
         struct thread *t = self();
         if (t->now.before[mc->current] >= STEPS)
                 model_fail("does not come to an end: %s has done %d steps", t->name, STEPS);
+        stack_seen(__builtin_frame_address(0));
+        mc->worked++;
         t->now.before[mc->current]++;
         t->now.seen[mc->current] = t->now.before[mc->current];
 }
