@@ -8,9 +8,6 @@
  *
  * There are at most THREADS of them in a process; each goes when it has been idle for a while.
  * Requests that find all of them at work queue up, first in first out.
- *
- * Pairings
- *  B1  request: the count of requests (release) -> a spare thread that sleeps on it (acquire)
  */
 #include <errno.h>
 #include <string.h>
@@ -48,8 +45,8 @@ static struct request *next_request(void)
         int64_t until = weft_now() + IDLE_NS;
         for (;;) {
                 weft__lock_take(&spare.lock);
-                unsigned seen =
-                    atomic_load_explicit(&spare.posted, memory_order_acquire); /* -> B1 */
+                /* relaxed: it changes under the lock, and the kernel compares it */
+                unsigned seen = atomic_load_explicit(&spare.posted, memory_order_relaxed);
                 struct request *r = spare.first;
                 bool ends = !r && weft_now() >= until;
                 if (r) {
@@ -139,8 +136,8 @@ static int post(struct request *request)
                 spare.first = spare.last = NULL; /* without threads it is the only one */
                 spare.queued--;
         }
-        /* B1 -> */
-        atomic_fetch_add_explicit(&spare.posted, 1, memory_order_release);
+        /* relaxed: under the lock, which orders all else */
+        atomic_fetch_add_explicit(&spare.posted, 1, memory_order_relaxed);
         weft__lock_give(&spare.lock);
         if (r == 0)
                 weft__futex_wake(&spare.posted, 1);
