@@ -35,7 +35,6 @@
  *  I3  injected: the item, full fence, pressed <-> feed (fork.c): pressed, full fence, the item;
  *      press: pressed, full fence, asked <-> feed: asked, full fence, pressed: a busy worker is
  *      asked to look, or does
- *  I2  wake: parker (release) -> sleep: parker (acquire): why it was woken
  */
 #include <sched.h>
 #include <stdio.h>
@@ -67,8 +66,9 @@ bool weft__idle_wants(weft__worker *w)
 
 static void wake(weft__worker *w)
 {
-        /* I2 -> */
-        if (atomic_exchange_explicit(&w->parker, WEFT__NOTIFIED, memory_order_acq_rel) ==
+        /* relaxed: why it was woken it sees under the lock, or at the latest after the fence with
+         * which it would sleep again (I1, P2) */
+        if (atomic_exchange_explicit(&w->parker, WEFT__NOTIFIED, memory_order_relaxed) ==
             WEFT__ASLEEP)
                 weft__futex_wake(&w->parker, 1);
 }
@@ -389,7 +389,8 @@ static bool has_missed(weft__worker *w, struct look *last, int64_t now)
 
 static bool woken_before(weft__worker *w, int64_t deadline)
 {
-        while (atomic_load_explicit(&w->parker, memory_order_acquire) == WEFT__ASLEEP) { /* -> I2 */
+        /* relaxed: see wake() */
+        while (atomic_load_explicit(&w->parker, memory_order_relaxed) == WEFT__ASLEEP) {
                 weft__futex_wait(&w->parker, WEFT__ASLEEP, deadline);
                 if (deadline != WEFT_FOREVER && weft_now() >= deadline)
                         return false;

@@ -416,8 +416,9 @@ weft_task *weft__task_expose(void)
                 weft__task_exchange(task);
         }
         init_handle(task, weft__fiber_self());
-        /* release: whoever gets the handle from here sees the second line */
-        atomic_fetch_or_explicit(&task->state, WEFT__HANDLE, memory_order_release);
+        /* relaxed: whoever gets the handle has it from this thread, in a way that orders the second
+         * line too, which is used without a look at the state */
+        atomic_fetch_or_explicit(&task->state, WEFT__HANDLE, memory_order_relaxed);
         return task;
 }
 

@@ -448,8 +448,9 @@ static bool search(weft__worker *w, weft__item *ret_item)
                 return false;
         do {
                 found = from_others(w, ret_item) || from_injector(w, ret_item);
+                /* relaxed: only why to search no more; the loop looks again */
                 if (found || has_ready(w) || !w->pool->spins ||
-                    atomic_load_explicit(&w->pool->stop, memory_order_acquire))
+                    atomic_load_explicit(&w->pool->stop, memory_order_relaxed))
                         break;
                 for (int i = 0; i < 16; i++)
                         weft__cpu_pause();
