@@ -44,7 +44,7 @@ MODEL(group_wait, .stale = 1)
         weft_pool_destroy(pool);
 }
 
-MODEL(group_wait_for_two, .preemptions = 1, .stale = 1)
+MODEL(group_wait_for_two, .stale = 1)
 {
         pool = pool_of(1, 0);
         model_check(waited(task, task, NULL) == 0);
@@ -72,7 +72,7 @@ static void cancels(void *unused)
         model_check(weft_group_cancel(&shared) == 0);
 }
 
-MODEL(group_cancel, .preemptions = 1, .stale = 1, .sees = 3)
+MODEL(group_cancel, .stale = 1, .sees = 3)
 {
         weft_event_init(&never);
         pool = pool_of(1, 0);
@@ -99,7 +99,7 @@ static int opens(void *unused)
         return r;
 }
 
-MODEL(group_cancelled_with_its_owner, .preemptions = 1, .stale = 1, .sees_some = 1)
+MODEL(group_cancelled_with_its_owner, .stale = 1, .sees_some = 1)
 {
         weft_task *t;
         weft_event_init(&never);

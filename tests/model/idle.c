@@ -176,7 +176,7 @@ MODEL(idle_two_workers, .stale = 1)
         end(1);
 }
 
-MODEL(idle_two_workers_two_tasks, .preemptions = 1, .stale = 1)
+MODEL(idle_two_workers_two_tasks, .stale = 1)
 {
         make(2, 2);
         start_workers(2);
@@ -185,7 +185,7 @@ MODEL(idle_two_workers_two_tasks, .preemptions = 1, .stale = 1)
         end(2);
 }
 
-MODEL(idle_three_workers, .preemptions = 1, .stale = 1)
+MODEL(idle_three_workers, .stale = 1)
 {
         make(3, 1);
         start_workers(3);

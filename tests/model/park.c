@@ -77,7 +77,7 @@ static void sets_second(void *unused)
         weft_event_set(&second);
 }
 
-MODEL(park_twice, .preemptions = 1, .stale = 1)
+MODEL(park_twice, .stale = 1)
 {
         begin(1, 0, waits_twice);
         model_start("sets second", sets_second, NULL);

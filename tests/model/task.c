@@ -128,7 +128,7 @@ static void awaits(void *n)
         weft_task_unref(handle);
 }
 
-MODEL(task_two_await, .preemptions = 1, .stale = 1)
+MODEL(task_two_await, .stale = 1)
 {
         pool = pool_of(1, 0);
         model_check(weft_spawn(pool, &handle, task, (void *)7) == 0);
@@ -246,7 +246,7 @@ static void cancels(void *unused)
         weft_task_unref(handle);
 }
 
-MODEL(task_two_cancel, .preemptions = 1, .stale = 1, .sees = 3)
+MODEL(task_two_cancel, .stale = 1, .sees = 3)
 {
         pool = pool_of(1, 0);
         model_check(weft_spawn_closure(pool, &handle, task, "x", 1, drop) == 0);
@@ -358,7 +358,7 @@ static void cancels_child(void *unused)
 }
 
 /* A canceller and its parent are after the same child. */
-MODEL(task_child_is_cancelled_while_its_parent_begins_it, .preemptions = 1, .stale = 1, .sees = 3)
+MODEL(task_child_is_cancelled_while_its_parent_begins_it, .stale = 1, .sees = 3)
 {
         weft_event_init(&event);
         pool = pool_of(1, 0);
