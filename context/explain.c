@@ -83,10 +83,13 @@ __attribute__((constructor(102))) static void init(void)
                 weft_explain_record(true);
 }
 
-const void *weft__submitted_at(const weft_context *context)
+void weft__submitted_at(const weft_context *context, const void **ret_address,
+                        const struct weft__line **ret_line)
 {
         void *note = weft__map_find(context, weft__origin_key());
-        return kind_of(note) & WEFT__NOTE_LINE ? NULL : kind_of(note) ? address_of(note) : NULL;
+        unsigned kind = kind_of(note);
+        *ret_line = kind & WEFT__NOTE_LINE ? address_of(note) : NULL;
+        *ret_address = kind && !*ret_line ? address_of(note) : NULL;
 }
 
 /* ---- telling ---- */

@@ -62,10 +62,12 @@ static inline int weft__cross(unsigned border, const void *site, weft_context **
         return 0;
 }
 
-/* Where it was handed over, to a task say: the address that the call of weft_submit() or its kin
- * returned to; NULL: that was not recorded. (explain.h; bound in the context as long as that is not
- * replaced, so of a task that runs it is found in its frame's.) */
-const void *weft__submitted_at(const weft_context *context);
+/* Where a context was handed over, to a task say: the address that the call of weft_submit() or its
+ * kin returned to, or the line of source that called; both NULL: that was not recorded. (explain.h;
+ * it is bound in the context, so of a task that runs it is found in its frame's.) */
+struct weft__line;
+void weft__submitted_at(const weft_context *context, const void **ret_address,
+                        const struct weft__line **ret_line);
 
 /* Hooks of vars (on_change) run in the midst of frames that change. What a floor above has on this
  * thread that they must not find, such as a task that could be set aside, it hides meanwhile. NULL:

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <weft/explain.h>
 #include <weft/see.h>
 
 #include "pools.h"
@@ -126,6 +127,21 @@ static void print_values(void *arg)
         weft_context_foreach(v->of, try_value, v);
 }
 
+/* Where it was submitted, as far as that is recorded (weft/explain.h). */
+static void print_place(void *arg)
+{
+        const struct values *v = arg;
+        const struct weft__line *line;
+        const void *address;
+        weft__submitted_at(v->of, &address, &line);
+        if (line)
+                weft__out_print(v->out, ", submitted in %s:%d", line->file, line->line);
+        if (!address)
+                return;
+        weft__out_print(v->out, ", submitted at ");
+        weft__symbol_print(v->out, (const char *)address - 1); /* it is where the call returns to */
+}
+
 /* ---- one task, all tasks ---- */
 
 static void indent(weft__out *out, unsigned depth)
@@ -148,11 +164,13 @@ void weft__dump_task(weft__out *out, const struct weft__view *view, const struct
         if (s->submitter && !s->parent)
                 weft__out_print(out, ", submitted by #%08" PRIx32 ", which has ended",
                                 s->submitter);
+        struct values values = {.out = out, .of = s->context};
+        if (s->context && !weft__copy_try(print_place, &values))
+                weft__out_print(out, ", submitted in a place that cannot be read");
         weft__out_print(out, "\n");
         if (!s->context)
                 return;
         indent(out, depth + 2);
-        struct values values = {.out = out, .of = s->context};
         weft__out_print(out, "{");
         if (!weft__copy_try(print_values, &values))
                 weft__out_print(out, "(cannot be read)");

@@ -23,7 +23,8 @@
  *
  * A place is told as a name, as far as the dynamic symbols have it (link with -rdynamic), and as an
  * object with an offset that addr2line takes. Source that is compiled with -DWEFT_LINES=1 has its
- * file and line recorded instead, for the functions below.
+ * file and line recorded instead, for the functions below. (A call in tail position is a jump, so
+ * the place is then that of the caller.)
  *
  * Threads: any; neither function blocks or parks (but on the dynamic loader's lock), and none is
  * async-signal-safe.
