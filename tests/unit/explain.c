@@ -185,29 +185,24 @@ Test(explain, where_a_task_was_submitted_and_which_border_dropped_it)
         finish(pool);
 }
 
-static int dumps(void *unused)
-{
-        char *text = NULL;
-        size_t size = 0;
-        FILE *file = open_memstream(&text, &size);
-        (void)unused;
-        CHECK(weft_dump(file) == 0);
-        fclose(file);
-        CHECK(strstr(text, "submitted at ") != NULL);
-        CHECK(strstr(text, "var=\"number 7\"") != NULL);
-        free(text);
-        return 0;
-}
-
 Test(explain, a_dump_tells_where_tasks_were_submitted)
 {
         if (IN_EMULATOR)
                 cr_skip_test("no copy of the process there");
         skip_unless_recorded();
         weft_pool *pool = begin(1);
+        struct plug plug;
+        char *text = NULL;
+        size_t size = 0;
+        FILE *file = open_memstream(&text, &size);
         cr_assert_eq(sets(V(7)), 0);
-        cr_assert_eq(join(spawn(pool, dumps, NULL)), 0);
+        plug_in(&plug, pool, 1);
+        cr_assert_eq(weft_dump(file), 0);
+        fclose(file);
+        plug_out(&plug);
         finish(pool);
+        cr_assert(strstr(text, "submitted at ") && strstr(text, "var=\"number 7\""), "%s", text);
+        free(text);
 }
 
 static void *looks_in_a_thread(void *creates)
