@@ -331,7 +331,7 @@ static inline __attribute__((always_inline)) void switch_tasks(weft__worker *w, 
 static bool records(const weft_pool *pool)
 {
         /* relaxed: the tape is looked for under a lock */
-        return atomic_load_explicit(&pool->modes, memory_order_relaxed) & WEFT__RECORDS;
+        return atomic_load_explicit(&pool->modes, memory_order_relaxed) & WEFT__RECORDING;
 }
 
 /* leave_for() where others may go on with the task, or somebody wants to know. */
@@ -354,7 +354,7 @@ static inline __attribute__((always_inline)) void leave_for(weft__worker *w, wef
 {
         /* relaxed: MIGRATES does not change */
         unsigned modes = atomic_load_explicit(&w->pool->modes, memory_order_relaxed);
-        if (__builtin_expect(modes & (WEFT__MIGRATES | WEFT__RECORDS), 0))
+        if (__builtin_expect(modes & (WEFT__MIGRATES | WEFT__RECORDING), 0))
                 leave_noted(w, from, to, left);
         else
                 switch_tasks(w, from, to, left);

@@ -197,7 +197,7 @@ int weft_record_start(weft_pool *pool, weft_record **ret, const weft_record_opti
         for (unsigned i = 1; i < record->workers; i++)
                 exchange_tape(&pool->worker[i], NULL, &record->tape[i]);
         /* relaxed: the tapes are under locks */
-        atomic_fetch_or_explicit(&pool->modes, WEFT__RECORDS, memory_order_relaxed);
+        atomic_fetch_or_explicit(&pool->modes, WEFT__RECORDING, memory_order_relaxed);
         *ret = record;
         return 0;
 }
@@ -222,7 +222,7 @@ int weft_record_stop(weft_record *record)
         if (record->generation != weft__fork_generation())
                 return -EOWNERDEAD;
         /* relaxed: as at the start */
-        atomic_fetch_and_explicit(&pool->modes, ~(unsigned)WEFT__RECORDS, memory_order_relaxed);
+        atomic_fetch_and_explicit(&pool->modes, ~(unsigned)WEFT__RECORDING, memory_order_relaxed);
         record->stopped = weft_now();
         for (unsigned i = record->workers; i-- > 0;) /* the first one last */
                 exchange_tape(&pool->worker[i], &record->tape[i], NULL);

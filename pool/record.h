@@ -57,7 +57,7 @@ struct weft_record {
 };
 
 /* On a worker, in the frame of its task: that begins to run, or goes on; it ends, or waits. In a
- * pool that RECORDS. */
+ * pool that is RECORDING. */
 void weft__record_begins(bool resumed);
 void weft__record_ends(bool ended);
 

@@ -252,7 +252,7 @@ static __attribute__((noinline)) int how_to_run_in(unsigned modes, const weft_ta
                 return -ECANCELED;
         if (weft__deadline_missed(task))
                 return -ETIMEDOUT;
-        return modes & WEFT__RECORDS ? WEFT__RECORDED : 0;
+        return modes & WEFT__RECORDING ? WEFT__RECORDED : 0;
 }
 
 /* How a task that is about to start is to be run: weft__task_run(). */
@@ -260,7 +260,7 @@ static inline int how_to_run(const weft_pool *pool, const weft_task *task)
 {
         /* relaxed: a task that is started just before the cancellation is one that runs */
         unsigned modes = atomic_load_explicit(&pool->modes, memory_order_relaxed);
-        if (__builtin_expect(modes & (WEFT__CANCELLING | WEFT__RECORDS), 0))
+        if (__builtin_expect(modes & (WEFT__CANCELLING | WEFT__RECORDING), 0))
                 return how_to_run_in(modes, task);
         return weft__deadline_missed(task) ? -ETIMEDOUT : 0;
 }

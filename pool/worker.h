@@ -116,7 +116,7 @@ enum { WEFT__BATCH = WEFT__TRAY, WEFT__HOLD = 1 << 16 };
 enum weft__mode {
         WEFT__CANCELLING = 1, /* tasks end as cancelled */
         WEFT__MIGRATES = 2,   /* const: as `migrate` */
-        WEFT__RECORDS = 4,    /* the workers have tapes: record.c */
+        WEFT__RECORDING = 4,  /* the workers have tapes: record.c */
 };
 
 enum weft__stage {
