@@ -16,8 +16,9 @@
  * the first set: of vars that were set before nothing is recorded. While it is on, a set notes the
  * address that called it, and whoever hands work over makes a context for it that has the address
  * in it; both in the context itself, so that it goes wherever the context goes, and costs no lock.
- * (A set takes the way of those beyond the first eight vars, some tens of ns, and a submit copies
- * the context unless the last one from there came from the same place: cheap enough to be left on.)
+ * (In instructions: 52 for a weft_get, not 17; 630 for a set and its reset, not 101; and for a
+ * submit 90 more if the last one from this context came from the same place, else, and from the
+ * empty context, up to 1700: cheap enough to be left on where one hunts for something.)
  * Meanwhile a context that binds nothing need not be NULL. Off, it costs a submit three
  * instructions. A library built with -DWEFT_NO_EXPLAIN=1 (make EXPLAIN=0) records nothing.
  *
