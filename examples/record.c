@@ -4,7 +4,7 @@
  * things looked up at once, waits for them, and answers. It is written as a page, or with a name
  * that ends in ".json" as a trace for ui.perfetto.dev.
  *
- * record [FILE]    without one, nothing is kept
+ * record [FILE...]    without one, nothing is kept
  */
 #include <stdio.h>
 #include <string.h>
@@ -53,7 +53,6 @@ static int write_record(weft_record *record, const char *name)
 int main(int argc, char **argv)
 {
         static int ids[REQUESTS] = {1, 2, 3};
-        const char *name = argc > 1 ? argv[1] : "/dev/null";
         const weft_pool_options two = {.size = sizeof(two), .workers = 2, .name = "server"};
         const weft_record_options by_request = {.size = sizeof(by_request), .var = &request};
         weft_pool *pool;
@@ -71,10 +70,11 @@ int main(int argc, char **argv)
         weft_group_fini(&requests);
 
         weft_record_stop(record);
-        if (write_record(record, name) < 0) {
-                perror(name);
-                r = -1;
-        }
+        for (int i = 1; i < argc; i++)
+                if (write_record(record, argv[i]) < 0) {
+                        perror(argv[i]);
+                        r = -1;
+                }
         weft_record_destroy(record);
         weft_pool_destroy(pool);
         return r < 0;

@@ -56,6 +56,7 @@ LOOK = r"""(() => {
                                 b.right > rails[b.lane].right + 1).length,
       crooked: bars.filter(b => b.crooked).length,
       untold: bars.filter(b => !b.tip).length,
+      on_lanes: rails.map((_, lane) => bars.filter(b => b.lane === lane).length),
       overlaps, colours,
     };
   };
