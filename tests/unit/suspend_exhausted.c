@@ -127,7 +127,7 @@ Test(suspend_exhausted, as_many_wait_as_there_are_stacks, .timeout = 60)
 {
         for (unsigned workers = 1; workers <= 4; workers *= 2) {
                 allow_stacks(STACKS);
-                crowd(begin(workers), allow_all, STACKS - 4 * (int)workers);
+                crowd(begin(workers), allow_all, STACKS - 4 * (int)workers_of(workers));
         }
 }
 
