@@ -413,7 +413,6 @@ static int has_its_job_joined_by_another_task(void *arg)
 
 Test(fork, joins_in_the_wrong_order_or_place_are_told, .timeout = 60)
 {
-        skip_unless_workers(1); /* else another takes the jobs */
         weft_pool *pool = begin(1);
         cr_assert_eq(join(spawn(pool, joins_out_of_order, NULL)), 0);
         cr_assert_eq(joins_out_of_order(NULL), 0, "outside pools");
