@@ -78,6 +78,7 @@ static void wake_one(weft_pool *pool)
 {
         weft__lock_take(&pool->idle.lock);
         weft__worker *w = should_wake(state_of(pool)) ? pool->idle.asleep : NULL;
+        /* seq_cst, here and below: no model tells it from acq_rel, since I1 has its fences */
         if (w) {
                 pool->idle.asleep = w->next_asleep;
                 w->listed = false;
@@ -212,7 +213,7 @@ static void hand_over(weft__worker *w)
         weft__lock_give(&pool->idle.lock);
         if (!other)
                 return;
-        weft__fence(); /* H1 <-> hurry */
+        weft__fence(); /* H1 <-> hurry; no model has a timer made just here */
         if (first_due(pool) != WEFT_FOREVER)
                 weft__idle_wake(other);
 }
@@ -228,6 +229,7 @@ bool weft__idle_search(weft__worker *w)
 {
         weft_pool *pool = w->pool;
         if (!w->searching && 2 * (state_of(pool) & SEARCHING_MASK) < pool->workers) {
+                /* seq_cst: no model tells it from acq_rel, see wake_one() */
                 atomic_fetch_add_explicit(&pool->idle.state, SEARCHING, memory_order_seq_cst);
                 w->searching = true;
         }
@@ -253,6 +255,7 @@ static __attribute__((noinline)) void found(weft__worker *w)
         if (!w->searching)
                 return;
         w->searching = false;
+        /* seq_cst: no model tells it from acq_rel, see wake_one() */
         unsigned state =
             atomic_fetch_sub_explicit(&w->pool->idle.state, SEARCHING, memory_order_seq_cst) -
             SEARCHING;
@@ -296,6 +299,7 @@ static void get_up(weft__worker *w, bool searches)
                 *link = w->next_asleep;
                 w->listed = false;
                 w->searching = searches;
+                /* seq_cst: no model tells it from acq_rel, see wake_one() */
                 atomic_fetch_sub_explicit(&pool->idle.state,
                                           (unsigned)SLEEPING - (searches ? SEARCHING : 0),
                                           memory_order_seq_cst);
@@ -430,6 +434,7 @@ void weft__idle_sleep(weft__worker *w, int64_t deadline)
         w->next_asleep = pool->idle.asleep;
         pool->idle.asleep = w;
         w->listed = true;
+        /* seq_cst: no model tells it from acq_rel, see wake_one() */
         atomic_fetch_add_explicit(&pool->idle.state,
                                   (unsigned)SLEEPING - (w->searching ? SEARCHING : 0),
                                   memory_order_seq_cst);

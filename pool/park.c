@@ -112,10 +112,10 @@ void weft__park_commit(weft__worker *w)
         }
         WEFT__WAIT_AT(WEFT__AT_SWITCH, &left->wait);
         unsigned armed = state_of(&left->wait), parked = armed - WEFT__ARMED + WEFT__PARKED;
-        /* W2 ->; -> W1 if it fails */
+        /* W2 ->; relaxed if it fails: whoever goes on looks at it again */
         if (weft__wait_over(armed) ||
             !atomic_compare_exchange_strong_explicit(&left->wait.state, &armed, parked,
-                                                     memory_order_acq_rel, memory_order_acquire))
+                                                     memory_order_release, memory_order_relaxed))
                 line_up_last(w, left);
         else
                 WEFT__WAIT_AT(WEFT__AT_PARKED, &left->wait);

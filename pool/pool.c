@@ -13,13 +13,12 @@
  *  E1  a count (release) -> sum_up (acquire): if the end of a task is seen, so is its submit
  *  R1  a worker has started: running (release, worker.c) -> create (acquire): its on_start
  *  R3  a worker has left its loop, or a thread outside lets go: running (release, worker.c) -> the
- *      others that leave, and those that begin after it (acquire, worker.c): it asks nobody for
- *      work any more
+ *      others that leave (acquire, worker.c): it asks nobody for work any more
  *  R2  stop (release) -> the loop (acquire, worker.c): all that came before
- *  S1  shutdown: closed (seq_cst), then the counts <-> submit: count (seq_cst), then closed
- *      (submit.c)
- *  S2  end: count, full fence, closed <-> shutdown: closed (seq_cst), then the counts: the later
- *      of the two sees that no task is left
+ *  S1  shutdown: closed, full fence, the counts <-> submit: count (seq_cst), then closed (seq_cst,
+ *      submit.c)
+ *  S2  end: count, full fence, closed <-> shutdown: closed, full fence, the counts: the later of
+ *      the two sees that no task is left
  *  E2  leave (release) -> free (acquire): all use by visitors
  */
 #include <limits.h>
@@ -98,7 +97,8 @@ static int start_workers(weft_pool *pool, const weft_pool_options *o, unsigned *
 static void stop_workers(weft_pool *pool, unsigned started)
 {
         int cancels;
-        atomic_store_explicit(&pool->stop, true, memory_order_release); /* R2 -> */
+        /* R2 ->; no model misses it, since a fence of the shutdown comes before it */
+        atomic_store_explicit(&pool->stop, true, memory_order_release);
         weft__idle_wake_all(pool);
         /* A thread that is cancelled in the join would leave others waiting for it. */
         pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancels);
@@ -253,6 +253,8 @@ int weft_pool_create(weft_pool **ret, const weft_pool_options *options)
 weft_pool *weft_pool_default(void)
 {
         static _Atomic(weft_pool *) the_default;
+        /* acquire, as the exchange: the pool, which who is first releases. There is no model, since
+         * the default pool never ends. */
         weft_pool *pool = atomic_load_explicit(&the_default, memory_order_acquire);
         if (pool && pool->generation == weft__fork_generation())
                 return pool;
@@ -260,7 +262,8 @@ weft_pool *weft_pool_default(void)
         weft_pool *mine;
         if (weft_pool_create(&mine, NULL) < 0)
                 return NULL;
-        if (atomic_compare_exchange_strong_explicit(&the_default, &pool, mine, memory_order_acq_rel,
+        /* There is no model: see above. */
+        if (atomic_compare_exchange_strong_explicit(&the_default, &pool, mine, memory_order_release,
                                                     memory_order_acquire))
                 return mine;
         weft_pool_destroy(mine); /* another thread was quicker */
@@ -305,8 +308,8 @@ struct sums {
 
 static uint64_t value_of(const atomic_uint_least64_t *count)
 {
-        /* -> E1; and seq_cst for S1 and S2, after closed was written */
-        return atomic_load_explicit(count, memory_order_seq_cst);
+        /* -> E1; for S1 and S2 after the fence of check_drained() */
+        return atomic_load_explicit(count, memory_order_acquire);
 }
 
 static const struct weft__counts *counts_of(const weft_pool *pool, unsigned i)
@@ -334,8 +337,9 @@ static struct sums sum_up(const weft_pool *pool)
 
 void weft__pool_check_drained(weft_pool *pool)
 {
-        weft__fence(); /* S2 <-> shutdown: a worker's own counts are plain stores */
-        if (!atomic_load_explicit(&pool->closed, memory_order_seq_cst)) /* S2 <-> shutdown */
+        weft__fence(); /* S2 <-> shutdown, end; S1 <-> submit */
+        if (!atomic_load_explicit(&pool->closed,
+                                  memory_order_relaxed)) /* relaxed: after the fence */
                 return;
         weft__lock_take(&pool->ending.lock);
         struct sums s = sum_up(pool);
@@ -351,11 +355,11 @@ static void close_pool(weft_pool *pool, weft_shutdown how)
         weft__lock_take(&pool->ending.lock);
         if (pool->ending.stage == WEFT__OPEN)
                 pool->ending.stage = WEFT__CLOSED;
-        /* S1 <-> submit, S2 <-> end */
-        atomic_store_explicit(&pool->closed, true, memory_order_seq_cst);
+        /* relaxed: S1 <-> submit and S2 <-> end by the fence of check_drained() below */
+        atomic_store_explicit(&pool->closed, true, memory_order_relaxed);
         if (how == WEFT_CANCEL)
                 atomic_fetch_or_explicit(&pool->modes, WEFT__CANCELLING,
-                                         memory_order_seq_cst); /* X1 */
+                                         memory_order_seq_cst); /* X1; no model needs that much */
         weft__lock_give(&pool->ending.lock);
 
         weft__lock_take(&pool->room.lock);

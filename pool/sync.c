@@ -116,7 +116,8 @@ int weft_mutex_unlock(weft_mutex *mutex)
                 return -EINVAL;
         if (change(m, HELD, FREE))
                 return 0;
-        /* -> M1 and M1 ->, or in vain; relaxed on failure: looked at again below */
+        /* -> M1 and M1 ->, or in vain; relaxed on failure: looked at again below. There is no model
+         * of a fork. */
         if (held_before_fork(m, &word) &&
             atomic_compare_exchange_strong_explicit(&m->word, &word, FREE, memory_order_acq_rel,
                                                     memory_order_relaxed)) /* relaxed: same */

@@ -71,9 +71,9 @@ bool weft__wake(weft__waiter *w, enum weft__wake reason)
                 if ((phase != WEFT__ARMED && phase != WEFT__PARKED) ||
                     (reason == WEFT__CANCELLED && phase != state))
                         return false;
-                /* W1 ->, -> W2 */
+                /* W1 ->, -> W2; not seq_cst: X1 is decided by the load */
         } while (!atomic_compare_exchange_weak_explicit(
-            &w->state, &state, reason, memory_order_seq_cst, memory_order_seq_cst));
+            &w->state, &state, reason, memory_order_acq_rel, memory_order_acquire));
         if ((state & ~WEFT__SHIELD) == WEFT__PARKED)
                 weft__unpark(fiber);
         else if (!fiber)

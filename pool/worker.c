@@ -519,11 +519,11 @@ static void run_hook(weft__worker *w, void (*hook)(unsigned worker, void *hook_a
 
 bool weft__worker_threads_hold(weft_pool *pool)
 {
-        /* relaxed: the exchange decides */
+        /* relaxed, all: they stay until the hold is let go (R3 ->); what is asked is found by Q2 */
         unsigned n = atomic_load_explicit(&pool->running, memory_order_relaxed);
         while (n && !atomic_compare_exchange_weak_explicit(
-                        &pool->running, &n, n + WEFT__HOLD, memory_order_acquire, /* -> R3 */
-                        memory_order_relaxed)) /* relaxed: retry */
+                        &pool->running, &n, n + WEFT__HOLD, memory_order_relaxed,
+                        memory_order_relaxed)) /* relaxed: as above */
                 ;
         return n;
 }
@@ -544,7 +544,7 @@ void weft__worker_threads_let_go(weft_pool *pool)
 }
 
 /* Others ask a worker for work in its thread-locals; so they go only when nobody can ask any more.
- * One that has not begun yet will see that the pool stops, since it sees that we have. */
+ * (None stops before all have begun.) */
 static void leave_last(weft_pool *pool)
 {
         unsigned left = leave(pool, 1);
@@ -573,8 +573,8 @@ void *weft__worker_main(void *arg)
         *weft__calls_asked() = 1; /* those who were idle before could not ask */
         atomic_store_explicit(&w->asked, weft__calls_asked(), memory_order_release); /* Q2 -> ask */
         run_hook(w, pool->on_start);
-        /* R1 -> create, ask; -> R3 */
-        atomic_fetch_add_explicit(&pool->running, 1, memory_order_acq_rel);
+        /* R1 -> create */
+        atomic_fetch_add_explicit(&pool->running, 1, memory_order_release);
         weft__futex_wake(&pool->running, 1);
 
         w->fiber = &w->base;

@@ -243,7 +243,8 @@ static inline bool weft__worker_has_injected(weft__worker *w)
  * that pool too, since its waits are. */
 static inline bool weft__task_cancelled_on(const weft__worker *w, const weft_task *task)
 {
-        /* seq_cst, both: X1 <-> cancel, weft__park_cancel */
+        /* seq_cst, all: X1 <-> cancel, weft__park_cancel. There is no model of the last: it is to
+         * the worker's pool what the one before is to the task's. */
         return atomic_load_explicit(&task->state, memory_order_seq_cst) & WEFT__CANCEL ||
                atomic_load_explicit(&task->pool->modes, memory_order_seq_cst) & WEFT__CANCELLING ||
                (w && w->pool != task->pool &&
@@ -388,6 +389,7 @@ static inline void weft__count(atomic_uint_least64_t *count, bool shared)
         }
         /* relaxed: the owner is the only writer */
         uint64_t n = atomic_load_explicit(count, memory_order_relaxed);
+        /* There is no model that misses it: full fences of idle.c come between. */
         atomic_store_explicit(count, n + 1, memory_order_release); /* E1 -> sum_up (pool.c) */
 }
 

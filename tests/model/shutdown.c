@@ -186,3 +186,31 @@ MODEL(shutdown_of_three_workers, .preemptions = NONE, .stale = 1)
         pool = pool_of(3, 0);
         weft_pool_destroy(pool);
 }
+
+static int began, told; /* before the create was done; before the destroy */
+
+static void begins(unsigned worker, void *unused)
+{
+        (void)worker;
+        (void)unused;
+        began = 1;
+}
+
+static void looks(unsigned worker, void *unused)
+{
+        (void)worker;
+        (void)unused;
+        model_check(told == 1);
+}
+
+/* What a worker does first comes before its pool is there; and the last that it does comes after
+ * what was done before its pool was destroyed. */
+MODEL(shutdown_comes_before_on_stop, .stale = 1)
+{
+        const weft_pool_options options = {
+            .size = sizeof(options), .workers = 1, .on_start = begins, .on_stop = looks};
+        model_check(weft_pool_create(&pool, &options) == 0);
+        model_check(began == 1);
+        told = 1;
+        weft_pool_destroy(pool);
+}
