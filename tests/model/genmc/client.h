@@ -31,12 +31,16 @@
 unsigned weft__forks;
 
 /* Zeroed: what a thief reads of a slot that nobody has written it does not use, but for GenMC it is
- * an error. */
+ * an error. A half of a word is an object of its own to it. */
 void *weft__alloc(size_t size)
 {
         uint64_t *words = malloc(size);
-        for (size_t i = 0; i < size / sizeof(*words); i++)
+        for (size_t i = 0; i < size / sizeof(*words); i++) {
                 words[i] = 0;
+#ifdef HALVES
+                ((uint32_t *)(words + i))[1] = 0;
+#endif
+        }
         return words;
 }
 

@@ -7,11 +7,26 @@
 #ifndef WEFT_TESTS_GENMC_FUTEX_H
 #define WEFT_TESTS_GENMC_FUTEX_H
 
+#ifdef GENMC
+void __VERIFIER_loop_begin(void);
+void __VERIFIER_spin_start(void);
+void __VERIFIER_spin_end(bool ends);
+#else
+#define __VERIFIER_loop_begin()   ((void)0)
+#define __VERIFIER_spin_start()   ((void)0)
+#define __VERIFIER_spin_end(ends) ((void)0)
+#endif
+
 void weft__futex_wait(atomic_uint *word, unsigned expected, int64_t deadline)
 {
+        unsigned is;
         (void)deadline;
-        while (atomic_load_explicit(word, __ATOMIC_RELAXED) == expected)
-                ;
+        __VERIFIER_loop_begin();
+        do {
+                __VERIFIER_spin_start();
+                is = atomic_load_explicit(word, __ATOMIC_RELAXED);
+                __VERIFIER_spin_end(is != expected);
+        } while (is == expected);
 }
 
 void weft__futex_wake(atomic_uint *word, int n)

@@ -14,7 +14,7 @@
 #include "orders.h"
 #include "pool/idle.c"
 #include "pool/lock.c"
-enum { ORDERS = __COUNTER__, CASES = 3, CASES_LONG = 4 };
+enum { ORDERS = __COUNTER__, CASES = 1, CASES_LONG = 4 };
 #include "futex.h"
 #include "stubs.h"
 
