@@ -77,7 +77,7 @@ MODEL(deque_the_last_one, .preemptions = 4, .sees = 3)
         end(1);
 }
 
-MODEL(deque_the_last_two, .preemptions = 5, .sees = 7)
+MODEL(deque_the_last_two, .preemptions = 6, .sees = 7)
 {
         begin(1, 2);
         push(0);
@@ -95,7 +95,7 @@ MODEL(deque_two_thieves_and_the_last_one, .sees = 3)
         end(1);
 }
 
-MODEL(deque_two_thieves, .preemptions = 4, .sees = 7)
+MODEL(deque_two_thieves, .preemptions = 5, .sees = 7)
 {
         begin(2, 1);
         push(0);
@@ -105,7 +105,7 @@ MODEL(deque_two_thieves, .preemptions = 4, .sees = 7)
         end(2);
 }
 
-MODEL(deque_push_between_pops, .preemptions = 4, .sees = 7)
+MODEL(deque_push_between_pops, .preemptions = 5, .sees = 7)
 {
         begin(1, 2);
         push(0);
@@ -115,7 +115,7 @@ MODEL(deque_push_between_pops, .preemptions = 4, .sees = 7)
         end(2);
 }
 
-MODEL(deque_grows, .preemptions = 4, .sees = 7)
+MODEL(deque_grows, .preemptions = 5, .sees = 7)
 {
         begin(1, 2);
         push(0);

@@ -142,7 +142,7 @@ static void end(int tasks)
         weft__free(pool, sizeof(weft_pool) + pool->workers * sizeof(weft__worker));
 }
 
-MODEL(idle_one_task, .preemptions = 3, .stale = 3)
+MODEL(idle_one_task, .preemptions = 4, .stale = 3)
 {
         make(1, 1);
         start_workers(1);
@@ -159,7 +159,7 @@ MODEL(idle_two_tasks, .stale = 2)
         end(2);
 }
 
-MODEL(idle_two_publish, .stale = 1)
+MODEL(idle_two_publish, .preemptions = 3, .stale = 1)
 {
         make(1, 2);
         start_workers(1);

@@ -101,7 +101,7 @@ MODEL(injector_one_puts_one_takes, .preemptions = 3, .stale = 3, .sees = 3)
         end(2, 0);
 }
 
-MODEL(injector_two_put, .preemptions = 4, .stale = 4, .sees = 1)
+MODEL(injector_two_put, .preemptions = 5, .stale = 4, .sees = 1)
 {
         begin();
         model_start("puts", put_two, (void *)3);
@@ -118,7 +118,7 @@ MODEL(injector_two_put_one_takes, .preemptions = 4, .stale = 4, .sees = 3)
         end(1, 1);
 }
 
-MODEL(injector_two_take, .preemptions = 2, .stale = 2, .sees = 7)
+MODEL(injector_two_take, .preemptions = 3, .stale = 2, .sees = 7)
 {
         begin();
         model_start("taker 0", taker, (void *)1);

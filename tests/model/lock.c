@@ -60,7 +60,7 @@ MODEL(lock_two_spuriously, .preemptions = 3, .chances = 2)
         two(1, 2);
 }
 
-MODEL(lock_three, .preemptions = 3)
+MODEL(lock_three, .preemptions = 4)
 {
         model_start("b", holder, (void *)1);
         two(1, 3);

@@ -141,7 +141,7 @@ static void waits_for_event(void *unused)
         model_check(data == 1);
 }
 
-MODEL(event_wakes_all, .stale = 2)
+MODEL(event_wakes_all, .preemptions = 3, .stale = 2)
 {
         weft_event_init(&event);
         model_start("a", waits_for_event, NULL);
@@ -172,7 +172,7 @@ __attribute__((noinline)) static void lends(void)
         model_check(weft_event_wait(&own, WEFT_FOREVER) == 0);
 }
 
-MODEL(event_goes_with_its_waiter, .preemptions = 3)
+MODEL(event_goes_with_its_waiter, .preemptions = 4)
 {
         model_start("sets", sets_lent, NULL);
         lends();

@@ -27,7 +27,7 @@ static void drop(void *unused)
 
 /* ---- submit and await ---- */
 
-MODEL(task_submit, .stale = 1)
+MODEL(task_submit, .preemptions = 3, .stale = 1)
 {
         pool = pool_of(1, 0);
         model_check(weft_submit(pool, task, NULL) == 0);

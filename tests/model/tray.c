@@ -85,7 +85,7 @@ MODEL(tray_the_last_one, .preemptions = 3, .stale = 3, .sees = 3)
         end(1);
 }
 
-MODEL(tray_two_thieves, .preemptions = 3, .stale = 3, .sees = 7)
+MODEL(tray_two_thieves, .preemptions = 4, .stale = 3, .sees = 7)
 {
         begin(2, 1);
         fill(0, 2);
