@@ -52,6 +52,7 @@ static struct weft__hook *find_place(struct weft__hook *mine)
                                 link, &hook, mine, memory_order_release, memory_order_acquire))
                                 return mine;
                 }
+                /* No model has a place given up, as U2 has it, beside one who looks for one. */
                 if (atomic_compare_exchange_strong_explicit(
                         &hook->key, &nobodys, WEFT__HOOKED, memory_order_acquire, /* -> U2 */
                         memory_order_relaxed)) /* relaxed: it is not free */
@@ -80,12 +81,13 @@ struct weft__hook *weft__hook_reserve(void)
 
 void weft__hook_become(struct weft__hook *hook, uint32_t key)
 {
-        if (hook)
+        if (hook) /* no model: see find_place() */
                 atomic_store_explicit(&hook->key, key, memory_order_release); /* U2 -> */
 }
 
 void weft__hook_retire(uint32_t key)
 {
+        /* U1, here and below: no model has others link while a var is retired */
         struct weft__hook *hook = atomic_load_explicit(&first, memory_order_acquire); /* -> U1 */
         /* It is there. relaxed: no use of the var may race with this */
         while (atomic_load_explicit(&hook->key, memory_order_relaxed) != key)
@@ -138,6 +140,7 @@ void weft__hooks_tell(const weft_context *previous)
         const weft_context *next = weft__thread.here.context;
         if (previous == next || weft__thread.hook_runs)
                 return;
+        /* No model misses the first: who binds the var has its key after its place (V3). */
         struct weft__hook *hook = atomic_load_explicit(&first, memory_order_acquire);  /* -> U1 */
         for (; hook; hook = atomic_load_explicit(&hook->next, memory_order_acquire)) { /* -> U1 */
                 /* relaxed: as weft__hooks_any(); neither binds one that is taken meanwhile */

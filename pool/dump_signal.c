@@ -43,6 +43,7 @@ static void *write_dumps(void *unused)
         (void)unused;
         pthread_setname_np(pthread_self(), "weft-dump");
         for (;;) {
+                /* There is no model of signals. */
                 unsigned asked = atomic_load_explicit(&on.asked, memory_order_acquire); /* -> U1 */
                 if (asked == served) {
                         weft__futex_wait(&on.asked, asked, WEFT_FOREVER);
@@ -61,7 +62,8 @@ static void on_signal(int signo)
 {
         int saved = errno;
         (void)signo;
-        atomic_fetch_add_explicit(&on.asked, 1, memory_order_release); /* U1 -> */
+        /* U1 ->; there is no model of signals */
+        atomic_fetch_add_explicit(&on.asked, 1, memory_order_release);
         weft__futex_wake(&on.asked, 1);
         errno = saved;
 }
