@@ -851,7 +851,8 @@ Test(carry, Y6_65537_bytes_are_refused_even_if_each_field_is_right)
                 n += 3 + 1 + value;
         }
         cr_assert_eq(n, WEFT_CARRY_BYTES_MAX);
-        memcpy(bytes, "wft\1\xf8\xff\0\0", 8);
+        const unsigned char head[] = {'w', 'f', 't', 1, 0xf8, 0xff, 0, 0};
+        memcpy(bytes, head, sizeof(head));
         cr_assert_eq(from(n), 0);
         /* The last one longer by a byte, and the head right again. */
         size_t last = 8 + 7 * (3 + 1 + 8192);

@@ -438,8 +438,7 @@ Test(dump, values_are_written_by_their_var, .timeout = 60)
 {
         skip_copies_in_emulator();
         weft_pool *pool = begin(1);
-        struct plug plug;
-
+        struct plug plug = {0};
         WEFT_WITH (&user, "ada \"l\"\n") {
                 WEFT_WITH (&plain, V(0x11)) {
                         plug_in(&plug, pool, 1); /* that of the one that runs */

@@ -52,7 +52,6 @@ static void thread_main(weft__fiber *fiber)
         t->fn(t->arg);
         system_thread_ends();
         fakes_thread_ends();
-        t = self();
         step();
         say(NULL, "ends");
         set_phase(mc->current, ENDED);
@@ -187,6 +186,8 @@ static void time_passes(int thread)
 
 static void go_on_with(int thread)
 {
+        if (thread < 0)
+                __builtin_unreachable(); /* there is one, as whoever asks has seen */
         if (mc->thread[thread].phase == WAITS)
                 time_passes(thread);
         switch_to(thread);
