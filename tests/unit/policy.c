@@ -464,6 +464,48 @@ Test(policy, C8_C12_without_memory_nothing_crosses)
         assert_checks();
 }
 
+Test(policy, C8_C12_what_was_handed_on_already_is_given_back_without_memory)
+{
+        for (int i = 0; i < 2; i++) {
+                weft_context *across = NULL;
+                int refused = 0, r;
+                cr_assert_eq(i ? weft_set(&generation, V(5), NULL)
+                               : weft_set(&kept, &kept_value[0], NULL),
+                             0);
+                for (int n = 0;; n++, refused++) {
+                        allowed = n;
+                        weft__alloc_fails = fails_after_some;
+                        r = weft_context_cross(WEFT_BORDER_FOREIGN, &across);
+                        weft__alloc_fails = NULL;
+                        if (r == 0)
+                                break;
+                        cr_assert_eq(r, -ENOMEM);
+                        cr_assert(value_gone(&kept_value[1]));
+                }
+                cr_assert_eq(refused, i ? 1 : 2);
+                weft_context_unref(across);
+                weft_context_unref(weft_context_swap(NULL));
+                cr_assert(value_gone(&kept_value[0]) && value_gone(&kept_value[1]));
+        }
+        assert_checks();
+}
+
+Test(policy, C12_a_var_that_was_retired_while_it_was_bound_has_none_any_more)
+{
+        static weft_var retired = WEFT_VAR_INIT("retired", .drop_at = WEFT_BORDER_ALL);
+        weft_context *across;
+        void *value;
+        cr_assert_eq(weft_set(&retired, V(1), NULL), 0);
+        cr_assert_eq(weft_set(&transaction, V(3), NULL), 0);
+        cr_assert_eq(weft_set(&plain, V(2), NULL), 0);
+        weft_var_fini(&retired);
+        cr_assert_eq(weft_context_cross(WEFT_BORDER_TASK, &across), 0);
+        cr_assert_eq(weft_context_size(across), 1);
+        cr_assert_eq(weft_context_lookup(across, &plain, &value), 0);
+        cr_assert_eq(value, V(2));
+        weft_context_unref(across);
+}
+
 /* ---- many at once ---- */
 
 static weft_pool *many;
