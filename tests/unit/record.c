@@ -213,6 +213,7 @@ static int yields(void *arg)
 
 Test(record, what_takes_turns_has_a_stretch_for_each, .timeout = 60)
 {
+        skip_unless_workers(1);
         enum { TURNS = 10, TASKS = 2 };
         weft_pool *pool = begin(1);
         weft_record *record = start(pool, NULL, 0);
@@ -233,6 +234,7 @@ Test(record, what_takes_turns_has_a_stretch_for_each, .timeout = 60)
 
 Test(record, a_task_that_migrates_is_recorded_where_it_runs, .timeout = 60)
 {
+        skip_unless_workers(2);
         enum { TASKS = 20 };
         weft_pool *pool = migrating_pool(2);
         weft_record *record = start(pool, &plain, 0);
@@ -278,6 +280,7 @@ Test(record, the_oldest_are_dropped_and_counted, .timeout = 60)
 
 Test(record, what_runs_at_the_stop_is_cut_there, .timeout = 60)
 {
+        skip_unless_workers(1);
         weft_pool *pool = begin(1);
         weft_record *record = start(pool, NULL, 0);
         struct plug plug;
