@@ -98,18 +98,32 @@ static void to_standard_error(const char *report)
         }
 }
 
-/* Look in a copy, and hand on what it has found, if anything. */
-static void tell(weft__copy_fn *look, void *arg)
+static void hand_out(const char *text)
+{
+        unsigned generation = weft__fork_generation();
+        WEFT__MUST_RETURN(returned);
+        if (watch.report)
+                watch.report(text, watch.arg);
+        else
+                to_standard_error(text);
+        returned = true;
+        weft__end_if_forked(generation, 0);
+}
+
+/* Look in a copy, and hand on what it has found: 1, or 0 if that is nothing; or there was no copy
+ * to be had this time, -errno. */
+static int tell(weft__copy_fn *look, void *arg)
 {
         struct text t = {weft__alloc(REPORT_MOST), 0, REPORT_MOST};
         if (!t.at)
-                return;
-        weft__snapshot(look, arg, append, &t);
-        if (t.length && watch.report)
-                watch.report(t.at, watch.arg);
-        else if (t.length)
-                to_standard_error(t.at);
+                return -ENOMEM;
+        int r = weft__snapshot(look, arg, append, &t);
+        if (t.length) {
+                hand_out(t.at);
+                r = 1;
+        }
         weft__free(t.at, REPORT_MOST);
+        return r;
 }
 
 /* ---- a worker that is held ---- */
@@ -194,7 +208,7 @@ static void look_at_worker(const weft__worker *w, struct worker_seen *seen, int6
 }
 
 /* Whoever has been so for long enough is looked at twice: one that yields in between, with nothing
- * else there to go on with, holds up nobody. */
+ * else there to go on with, holds up nobody, and is as one that has only been seen now. */
 static void tell_held(struct pool_seen *pool, int64_t now)
 {
         for (unsigned i = 0; i < pool->workers; i++) {
@@ -203,8 +217,10 @@ static void tell_held(struct pool_seen *pool, int64_t now)
                         continue;
                 struct held held = {pool->number, i, now - seen->since, seen->tick};
                 if (seen->asked) {
-                        seen->told = true;
-                        tell(look_at_held, &held);
+                        int r = tell(look_at_held, &held);
+                        seen->told = r > 0;
+                        if (r == 0)
+                                *seen = (struct worker_seen){.moves = seen->moves, .once = true};
                 } else if (ask_tick(&held)) {
                         seen->asked = true;
                         seen->tick = held.tick;
@@ -354,10 +370,8 @@ static void look_at_all(struct pool_seen **pools, struct all_seen *all)
         }
         if (!all->since)
                 all->since = now;
-        if (!all->told && now - all->since >= watch.limit) {
-                all->told = true;
-                tell(look_at_stuck, &all->alive);
-        }
+        if (!all->told && now - all->since >= watch.limit)
+                all->told = tell(look_at_stuck, &all->alive) >= 0; /* what has to move for more */
 }
 
 static void *watch_all(void *unused)

@@ -6,6 +6,9 @@
 #include "pool_help.h"
 
 #include <poll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 
 #include "context/internal.h"
 
@@ -161,6 +164,33 @@ static int submits_others(void *until)
         return 0;
 }
 
+static int yields_and_holds(void *go)
+{
+        for (int i = 0; i < 30; i++) {
+                compute(LIMIT_MS * MS / 16);
+                weft_yield();
+        }
+        plug__wait(go);
+        return 0;
+}
+
+/* So few yields that none goes through the loop, the last of them when it has been asked for. */
+Test(watch, names_one_that_holds_its_worker_after_it_has_yielded, .timeout = 120)
+{
+        skip_copies_in_emulator();
+        weft_pool *pool = begin(1);
+        sem_t go;
+
+        sem_init(&go, 0, 0);
+        watch();
+        weft_task *task = spawn(pool, yields_and_holds, &go);
+        cr_expect(reaches(&reports.held, 1));
+        sem_post(&go);
+        join(task);
+        cr_expect_eq(weft_watch_end(), 0);
+        finish(pool);
+}
+
 Test(watch, says_nothing_of_workers_that_are_busy_with_one_task_after_another, .timeout = 120)
 {
         skip_copies_in_emulator();
@@ -242,6 +272,28 @@ Test(watch, suspects_a_deadlock_when_all_tasks_wait, .timeout = 120)
         cr_expect_eq(atomic_load(&reports.waits), 1);
         cr_expect_eq(weft_watch_end(), 0);
         finish(other);
+        finish(pool);
+}
+
+/* No descriptor is left when it would look. */
+Test(watch, tells_later_of_a_deadlock_that_could_not_be_looked_at, .timeout = 60)
+{
+        skip_copies_in_emulator();
+        struct rlimit before, none;
+        weft_pool *pool = begin(1);
+
+        weft_event_init(&never);
+        cr_assert_eq(weft_submit(pool, waits, NULL), 0);
+        cr_assert_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+        none = before;
+        none.rlim_cur = 0;
+        cr_assert_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+        watch();
+        wait_long();
+        cr_assert_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+        cr_expect(reaches(&reports.waits, 1));
+        cr_expect_eq(weft_watch_end(), 0);
+        weft_event_set(&never);
         finish(pool);
 }
 
@@ -367,5 +419,36 @@ Test(watch, is_on_once_and_not_ended_by_its_report, .timeout = 60)
         cr_expect(threads_become(threads));
         cr_assert_eq(weft_watch_begin(1, NULL, NULL), 0);
         cr_expect_eq(weft_watch_end(), 0);
+        finish(pool);
+}
+
+/* Forks once; the child returns to the library. */
+static void forks(const char *report, void *pid)
+{
+        (void)report;
+        if (atomic_load((atomic_int *)pid) != 0)
+                return;
+        pid_t child = fork();
+        if (child == 0)
+                prctl(PR_SET_PDEATHSIG, SIGKILL); /* should it not end */
+        atomic_store((atomic_int *)pid, child);
+}
+
+Test(watch, B4_the_child_of_a_report_that_forks_ends_where_that_returns, .timeout = 60)
+{
+        skip_copies_in_emulator();
+        weft_pool *pool = begin(1);
+        atomic_int pid = 0;
+        int status = -1;
+
+        weft_event_init(&never);
+        cr_assert_eq(weft_submit(pool, waits, NULL), 0);
+        cr_assert_eq(weft_watch_begin(LIMIT_MS * MS, forks, &pid), 0);
+        while (atomic_load(&pid) == 0)
+                usleep(1000);
+        cr_expect_eq(waitpid(atomic_load(&pid), &status, 0), atomic_load(&pid));
+        cr_expect_eq(status, 0);
+        cr_expect_eq(weft_watch_end(), 0);
+        weft_event_set(&never);
         finish(pool);
 }
