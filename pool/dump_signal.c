@@ -100,11 +100,17 @@ static void put_back(void)
         on.signo = 0;
 }
 
+static bool can_be_caught(int signo)
+{
+        sigset_t set;
+        return signo != SIGKILL && signo != SIGSTOP && sigemptyset(&set) == 0 &&
+               sigaddset(&set, signo) == 0;
+}
+
 static int take_over(int signo, int fd)
 {
         struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART | SA_ONSTACK};
-        sigset_t set;
-        int r = sigemptyset(&set) == 0 && sigaddset(&set, signo) == 0 ? start_thread() : -EINVAL;
+        int r = can_be_caught(signo) ? start_thread() : -EINVAL;
         if (r < 0)
                 return r;
         if (signo != on.signo)

@@ -662,3 +662,16 @@ Test(dump, wrong_signals_are_refused, .timeout = 60)
         cr_expect_eq(weft_dump_on_signal(9999, 2), -EINVAL);
         cr_expect_eq(weft_dump_on_signal(SIGUSR1, -1), -EINVAL);
 }
+
+Test(dump, a_signal_that_is_refused_leaves_the_one_that_there_is, .timeout = 120)
+{
+        skip_copies_in_emulator();
+        int ends[2];
+        cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
+        cr_assert_eq(weft_dump_on_signal(SIGUSR1, ends[1]), 0);
+        cr_expect_eq(weft_dump_on_signal(SIGKILL, 2), -EINVAL);
+        cr_expect_eq(weft_dump_on_signal(SIGSTOP, 2), -EINVAL);
+        raise(SIGUSR1); /* without it this is the end */
+        cr_expect(comes(ends[0], "\n0 tasks\n"));
+        cr_assert_eq(weft_dump_on_signal(0, -1), 0);
+}
