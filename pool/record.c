@@ -38,7 +38,7 @@ static int is_named(const weft_var *var, void *value, void *arg)
 {
         weft__tape *tape = arg;
         (void)value;
-        if (strcmp(var->name, tape->record->var) != 0)
+        if (!var->name || strcmp(var->name, tape->record->var) != 0)
                 return 0;
         tape->var = var;
         return 1;

@@ -529,6 +529,25 @@ Test(record, the_environment_has_each_pool_recorded, .timeout = 60)
         free(none);
 }
 
+static weft_var nameless = WEFT_VAR_INIT(NULL);
+
+Test(record, a_var_without_a_name_is_none_that_is_asked_for, .timeout = 60)
+{
+        char file[] = "/tmp/weft-record-XXXXXX";
+        int fd = mkstemp(file);
+        cr_assert_geq(fd, 0);
+        close(fd);
+        cr_assert_eq(weft_set(&nameless, V(1), NULL), 0);
+        setenv("WEFT_RECORD", file, 1);
+        setenv("WEFT_RECORD_VAR", "spelled", 1);
+        weft_pool *pool = begin(1);
+        run_one(pool, sets_and_waits, V(5));
+        finish(pool);
+        char *text = read_file(file);
+        cr_assert_not_null(strstr(text, "no 5"));
+        free(text);
+}
+
 Test(record, a_file_that_cannot_be_made_harms_nobody, .timeout = 60)
 {
         setenv("WEFT_RECORD", "/tmp/there-is/no-such/folder", 1);
