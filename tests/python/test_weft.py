@@ -110,6 +110,11 @@ class AsContextvars:
         v.reset(token)
         with self.assertRaises(RuntimeError):
             v.reset(token)
+        for wrong in None, 5:
+            with self.assertRaises(TypeError):
+                v.reset(wrong)
+            with self.assertRaises(TypeError):
+                self.module.ContextVar(wrong)
 
     @apart
     def test_context_keeps_what_is_set_in_it_and_nobody_else_sees_it(self):
@@ -345,6 +350,11 @@ class Crossing(unittest.TestCase):
         for bad in 1 << 63, "1":
             with self.assertRaises((OverflowError, TypeError)):
                 level.set(bad)
+        for bad in 5, b"ada":
+            with self.assertRaises(TypeError):
+                note.set(bad)
+        with self.assertRaises(ValueError):
+            note.set("ada\0grace")  # not cut short
         with self.assertRaises(ValueError):
             weft.ContextVar.in_dll(app, "app_user", weft.OBJECT)
 

@@ -116,6 +116,10 @@ class ContextVar:
     are for those of C, whose values are of some Kind."""
 
     def __init__(self, name, *, default=_missing, kind=_values.OBJECT):
+        if not isinstance(name, str):
+            raise TypeError("context variable name must be a str")
+        if "\0" in name:
+            raise ValueError("embedded null character")
         address = weft.calloc(1, _ROOM)
         if not address:
             raise MemoryError
@@ -195,6 +199,8 @@ class ContextVar:
         return token
 
     def reset(self, token, /):
+        if not isinstance(token, Token):
+            raise TypeError(f"expected an instance of weft.Token, got {token!r}")
         if token._used:
             raise RuntimeError(f"{token!r} has already been used once")
         if token.var is not self:

@@ -135,6 +135,10 @@ class _Text(Kind):
     def to_c(self, value, var):
         if value is None:
             return None
+        if not isinstance(value, str):
+            raise TypeError(f"a str or None was expected, got {value!r}")
+        if "\0" in value:
+            raise ValueError("embedded null character")  # the text would end there
         if var.retain:
             raise TypeError("this var counts its values: a weft.Kind must say how to make one")
         if var.release or value not in self._kept:
