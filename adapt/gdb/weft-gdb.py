@@ -393,7 +393,10 @@ def find(text):
         if number and task.number == int(number.group(1), 16):
             return task
     if not number:
-        address = int(gdb.parse_and_eval(text))
+        try:
+            address = int(gdb.parse_and_eval(text))
+        except gdb.error as error:
+            raise gdb.GdbError('weft: %s: %s' % (text, error))
         for task in tasks:
             if task.address == address:
                 return task
