@@ -513,6 +513,8 @@ Test(record, the_environment_has_each_pool_recorded, .timeout = 60)
         snprintf(second, sizeof(second), "%s/a.html.2", folder);
         setenv("WEFT_RECORD", first, 1);
         setenv("WEFT_RECORD_VAR", "spelled", 1);
+        static weft_var nameless = WEFT_VAR_INIT(NULL);
+        cr_assert_eq(weft_set(&nameless, V(1), NULL), 0); /* which is passed over */
         weft_pool *pool = begin(1), *other = begin(1), *third;
         run_one(pool, sets_and_waits, V(5));
         finish(other);
