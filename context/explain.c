@@ -141,12 +141,13 @@ static const char *const beings[] = {
 static void say_value(struct told *t, const weft_var *var, void *value)
 {
         char text[256] = "";
-        if (!var->format) {
+        if (!var->format || var->format(value, text, sizeof(text)) < 0) {
                 say(t, "%p", value);
                 return;
         }
-        var->format(value, text, sizeof(text));
-        say(t, "%s", text);
+        /* What a value says is not to be taken for a line of ours. */
+        for (const char *c = text; *c; c++)
+                say(t, (unsigned char)*c < ' ' || *c == 0x7f ? "\\x%02x" : "%c", (unsigned char)*c);
 }
 
 /* What its policy does, wherever we are. */
