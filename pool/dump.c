@@ -101,6 +101,8 @@ static void print_value(void *arg)
         struct values *v = arg;
         char text[VALUE_MOST];
         weft__out_print(v->out, "%s%s=", v->shown++ ? ", " : "", v->var->name ? v->var->name : "?");
+        if (v->var->format)
+                weft__out_flush(v->out); /* it may not return */
         int n = v->var->format ? v->var->format(v->value, text, sizeof(text)) : -1;
         if (n < 0) {
                 weft__out_print(v->out, "%p", v->value);

@@ -50,7 +50,7 @@ static void end(int status)
                 (syscall)(SYS_exit_group, status);
 }
 
-static void flush(weft__out *out)
+void weft__out_flush(weft__out *out)
 {
         for (size_t done = 0; done < out->used;) {
                 long n = (syscall)(SYS_write, out->fd, out->text + done, out->used - done);
@@ -65,7 +65,7 @@ static void add(weft__out *out, const char *text, size_t length)
 {
         for (size_t i = 0; i < length; i++) {
                 if (out->used == sizeof(out->text))
-                        flush(out);
+                        weft__out_flush(out);
                 out->text[out->used++] = text[i];
         }
 }
@@ -172,7 +172,7 @@ static void begin(int fd, weft__copy_fn *look, void *arg)
         quiet_tools();
         catch_crashes();
         look(&out, arg);
-        flush(&out);
+        weft__out_flush(&out);
         end(0);
 }
 

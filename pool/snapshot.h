@@ -48,6 +48,9 @@ extern int weft__copy_patience_ms; /* for how long a copy may say nothing */
 
 void weft__out_print(weft__out *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Hand out what there is: what comes next may not return. */
+void weft__out_flush(weft__out *out);
+
 /* Text of others, with what would not be seen, or is a quote, escaped. */
 void weft__out_quoted(weft__out *out, const char *text, size_t length);
 

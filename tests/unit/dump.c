@@ -481,6 +481,10 @@ Test(dump, a_format_function_that_does_not_return_ends_the_dump, .timeout = 60)
         cr_assert_eq(weft_set(&endless, V(1), NULL), 0);
         cr_assert_eq(weft_submit(pool, nothing, NULL), 0);
         cr_expect_eq(weft_dump(to), -ETIMEDOUT);
+        char before[4096] = "";
+        rewind(to);
+        cr_expect_gt(fread(before, 1, sizeof(before) - 1, to), 0);
+        cr_expect(strstr(before, "endless="), "what there was before it: %s", before);
         fclose(to);
         plug_out(&plug);
         finish(pool);
