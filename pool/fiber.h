@@ -25,14 +25,6 @@
 #include "stacks.h"
 #include "wait.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define WEFT_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define WEFT_ASAN 1
-#endif
-#endif
-
 /* Whether the switch is ours; and whether there is nobody to be told of it. */
 #if (defined(__x86_64__) || defined(__aarch64__)) && !defined(WEFT_UCONTEXT)
 #define WEFT_SWITCH_ASSEMBLY 1

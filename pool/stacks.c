@@ -15,6 +15,10 @@
 
 #include "context/internal.h"
 
+#if defined(WEFT_ASAN)
+#include <sanitizer/asan_interface.h>
+#endif
+
 #if !defined(MADV_GUARD_INSTALL)
 #define MADV_GUARD_INSTALL 102
 #endif
@@ -159,6 +163,11 @@ static struct weft__slab *slab_new(const weft__stacks *stacks)
 
 static void slab_free(const weft__stacks *stacks, struct weft__slab *slab)
 {
+#if defined(WEFT_ASAN)
+        /* Of fibers that nobody has freed, in the child of a fork, it would hold what comes here
+         * next to be redzones. */
+        __asan_unpoison_memory_region(slab->low, slab->stacks * stacks->size);
+#endif
         munmap(slab->low, slab->stacks * stacks->size);
         /* relaxed: a count of its own */
         atomic_fetch_sub_explicit(&protected_guards, slab->protected, memory_order_relaxed);

@@ -21,6 +21,14 @@
 
 #include "lock.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#define WEFT_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WEFT_ASAN 1
+#endif
+#endif
+
 struct weft__slab;
 
 typedef struct weft__stacks {
