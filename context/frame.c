@@ -459,11 +459,17 @@ static __attribute__((noinline)) weft__frame exchange_slowly(weft__frame next)
         return previous;
 }
 
+/* Whether there is more to be done than to exchange the frames. */
+static inline bool is_told(const struct weft__thread *t, const weft_context *next)
+{
+        return weft__hooks_any() || !(t->here.calls & WEFT__LINK_KNOWN) ||
+               (bank_has_cells(t) && t->here.bank.context != next);
+}
+
 static inline weft__frame frame_become(weft__frame next)
 {
         struct weft__thread *t = &weft__thread;
-        if (unlikely(weft__hooks_any() || !(t->here.calls & WEFT__LINK_KNOWN) ||
-                     (bank_has_cells(t) && t->here.bank.context != next.context)))
+        if (unlikely(is_told(t, next.context)))
                 return exchange_slowly(next);
         return frame_exchange(t, next);
 }
@@ -476,6 +482,22 @@ __attribute__((noinline)) weft__frame weft__frame_exchange(weft__frame next)
 __attribute__((noinline)) weft__frame weft__frame_enter(weft_context *context)
 {
         return frame_become((weft__frame){context, 0});
+}
+
+static __attribute__((noinline)) weft__frame begin_slowly(weft_context *context)
+{
+        unsigned generation = weft__fork_generation();
+        weft__frame earlier = exchange_slowly((weft__frame){context, 0});
+        weft__end_if_forked(generation, 0); /* by a hook: the task is the parent's */
+        return earlier;
+}
+
+__attribute__((noinline)) weft__frame weft__frame_begin(weft_context *context)
+{
+        struct weft__thread *t = &weft__thread;
+        if (unlikely(is_told(t, context)))
+                return begin_slowly(context);
+        return frame_exchange(t, (weft__frame){context, 0});
 }
 
 /* Back to an earlier frame. What the release functions of this one set, they set in that one. They
@@ -565,6 +587,14 @@ static inline void set_aside(struct weft__thread *t, weft__aside *ret)
         t->oldest = NULL;
 }
 
+/* Between tasks: in the child of a fork that a hook makes there is nobody to go on. */
+static void tell_on_worker(const weft_context *previous)
+{
+        unsigned generation = weft__fork_generation();
+        weft__hooks_tell(previous);
+        weft__end_if_forked(generation, 0);
+}
+
 static __attribute__((noinline)) void set_aside_slowly(weft__aside *ret)
 {
         struct weft__thread *t = &weft__thread;
@@ -573,7 +603,7 @@ static __attribute__((noinline)) void set_aside_slowly(weft__aside *ret)
         releases_aside(t, ret);
         settle_unless_current(t);
         if (weft__hooks_any())
-                weft__hooks_tell(ret->frame.context);
+                tell_on_worker(ret->frame.context);
 }
 
 __attribute__((noinline)) void weft__frame_set_aside(weft__aside *ret)
@@ -606,7 +636,7 @@ static inline void trade(struct weft__thread *t, weft__aside *ret, const weft__a
 static __attribute__((noinline)) void trade_told(weft__aside *ret, const weft__aside *next)
 {
         trade(&weft__thread, ret, next);
-        weft__hooks_tell(ret->frame.context);
+        tell_on_worker(ret->frame.context);
 }
 
 __attribute__((noinline)) void weft__frame_trade(weft__aside *ret, const weft__aside *next)
@@ -620,7 +650,9 @@ __attribute__((noinline)) void weft__frame_trade(weft__aside *ret, const weft__a
 static __attribute__((noinline)) void take_up_slowly(const weft__aside *aside)
 {
         struct weft__thread *t = &weft__thread;
-        frame_leave(t, aside->frame); /* of the loop: nothing is bound there, or released */
+        unsigned generation = weft__fork_generation();
+        frame_leave(t, aside->frame);       /* of the loop: nothing is bound there, or released */
+        weft__end_if_forked(generation, 0); /* by a hook, as above */
         releases_back(t, aside);
 }
 

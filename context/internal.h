@@ -25,6 +25,9 @@ typedef struct weft__frame {
  * current, which the caller owes to weft__frame_leave(). */
 weft__frame weft__frame_enter(weft_context *context);
 
+/* The same for a task: if the hook of a var forks, the child ends there. */
+weft__frame weft__frame_begin(weft_context *context);
+
 /* End the current frame with all that is bound in it, and go back to an earlier one; if that is
  * empty it stays so, whatever release functions set meanwhile. */
 void weft__frame_leave(weft__frame earlier);
@@ -34,6 +37,9 @@ void weft__frame_leave(weft__frame earlier);
 #define WEFT__FRAME(context)                                                                       \
         __attribute__((cleanup(weft__frame_leave_block), unused)) weft__frame weft__earlier =      \
             weft__frame_enter(context)
+#define WEFT__TASK_FRAME(context)                                                                  \
+        __attribute__((cleanup(weft__frame_leave_block), unused)) weft__frame weft__earlier =      \
+            weft__frame_begin(context)
 
 static inline void weft__frame_leave_block(weft__frame *earlier)
 {

@@ -74,15 +74,17 @@ static void *serve(void *unused)
         weft__memory_begin();
         pthread_setname_np(pthread_self(), "weft-blocking");
         while ((r = next_request())) {
-                weft__frame own = weft__frame_exchange(r->frame);
-                weft__shield_exchange(r->shielded);
                 unsigned generation = weft__fork_generation();
+                weft__frame own = weft__frame_exchange(r->frame);
+                weft__end_if_forked(generation, 0); /* by a hook of a var */
+                weft__shield_exchange(r->shielded);
                 WEFT__MUST_RETURN(returned);
                 r->result = r->fn(r->arg);
                 returned = true;
                 weft__end_if_forked(generation, r->result);
                 weft__shield_exchange(false);
                 r->frame = weft__frame_exchange(own);
+                weft__end_if_forked(generation, 0);
                 weft__wake(r->waiter, WEFT__DONE); /* the request may be gone from here on */
         }
         return NULL;

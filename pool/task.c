@@ -152,7 +152,7 @@ static __attribute__((noinline)) int call_otherwise(const weft_task *task, int h
 
 int weft__task_run(weft_task *task, int how)
 {
-        WEFT__FRAME(task->context);
+        WEFT__TASK_FRAME(task->context);
         WEFT__MUST_RETURN(returned);
         uintptr_t forked =
             weft__calls_newest(); /* by a task on top of which it runs: WEFT_CALLER */

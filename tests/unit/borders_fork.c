@@ -235,6 +235,70 @@ static void in_stop(void)
         in_hooks(NULL, forks_as_hook);
 }
 
+/* The hook of a var, as a task begins, parks and goes on. */
+static atomic_bool hook_forks;
+
+static void forks_as_change(void *previous, void *next, void *unused)
+{
+        (void)previous;
+        (void)next;
+        (void)unused;
+        if (atomic_exchange(&hook_forks, false))
+                forks(place_end);
+}
+
+static weft_var changing = WEFT_VAR_INIT("changing", .on_change = forks_as_change);
+
+static int begins(void *unused)
+{
+        note_stray();
+        (void)unused;
+        return 0;
+}
+
+static int parks(void *unused)
+{
+        (void)unused;
+        atomic_store(&hook_forks, true);
+        CHECK(weft_sleep_until(in_ms(1)) == 0);
+        note_stray();
+        return 0;
+}
+
+static int goes_on(void *event)
+{
+        CHECK(weft_event_wait(event, WEFT_FOREVER) == 0);
+        note_stray();
+        return 0;
+}
+
+static void in_change_as_it_begins(void)
+{
+        WEFT_WITH (&changing, V(1)) {
+                atomic_store(&hook_forks, true);
+                in_tasks(p.idle, begins);
+        }
+}
+
+static void in_change_as_it_parks(void)
+{
+        WEFT_WITH (&changing, V(1))
+                in_tasks(p.idle, parks);
+}
+
+static void in_change_as_it_goes_on(void)
+{
+        weft_event event;
+        weft_event_init(&event);
+        WEFT_WITH (&changing, V(1)) {
+                weft_task *t = spawn(p.idle, goes_on, &event);
+                usleep(10000); /* until it waits, or not: then it is another place */
+                atomic_store(&hook_forks, true);
+                weft_event_set(&event);
+                cr_assert_eq(join(t), 0);
+        }
+}
+
 /* Whether the child ends by exit() or returns to the library, it never goes on with what is the
  * parent's; B4: it ends there, with 0, or with 1 if it returns the error of a task. */
 Test(borders_fork, B3_B4_from_whatever_else_the_library_calls, .timeout = 240)
@@ -244,9 +308,18 @@ Test(borders_fork, B3_B4_from_whatever_else_the_library_calls, .timeout = 240)
                 void (*place)(void);
                 bool has_result;
         } places[] = {
-            {in_blocking, true},          {in_job, true},      {in_timer, true},
-            {in_submitting_thread, true}, {in_release, false}, {in_submitting_task, true},
-            {in_destructor, false},       {in_start, false},   {in_stop, false},
+            {in_blocking, true},
+            {in_job, true},
+            {in_timer, true},
+            {in_submitting_thread, true},
+            {in_release, false},
+            {in_submitting_task, true},
+            {in_destructor, false},
+            {in_start, false},
+            {in_stop, false},
+            {in_change_as_it_begins, false},
+            {in_change_as_it_parks, false},
+            {in_change_as_it_goes_on, false},
         };
         begin_parent();
         for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
