@@ -161,3 +161,37 @@ SCENE(context, threads_that_inherit)
         weft_context_unref(weft_context_swap(NULL));
         cr_assert_eq(atomic_load(&kept), 0);
 }
+
+static atomic_int told;
+
+static void follow(void *previous, void *next, void *user)
+{
+        (void)previous;
+        (void)next;
+        (void)user;
+        atomic_fetch_add(&told, 1);
+}
+
+static weft_var hooked = WEFT_VAR_INIT("hooked", .on_change = follow);
+static weft_var at_home = WEFT_VAR_INIT("at home", .drop_at = WEFT_BORDER_FOREIGN);
+
+static int at_home_is(void *value)
+{
+        cr_assert_eq(weft_get(&at_home), value);
+        return 0;
+}
+
+/* What is not bound is not told; and what does not cross a border does not for want of memory. */
+SCENE(context, hooks_and_policies)
+{
+        set(&hooked, V(1));
+        cr_assert_eq(atomic_load(&told), weft_get(&hooked) != NULL);
+        set(&at_home, V(2));
+        weft_bound *bound;
+        if (TRY(weft_bind(&bound, at_home_is, NULL), -ENOMEM) == 0) {
+                cr_assert_eq(weft_bound_call(bound), 0);
+                weft_bound_free(bound);
+        }
+        weft_context_unref(weft_context_swap(NULL));
+        cr_assert_eq(atomic_load(&told) % 2, 0);
+}
