@@ -29,6 +29,7 @@ V        ?= 0# 1: show the commands
 SECONDS  ?= 60
 SEED     ?=# of make stress; none: from the clock
 FAULTS   ?= quick# of make check-faults; all: with more uses of each site, and the unit tests
+SKIP     ?=# programs that a checker is not to run: unit/timer
 RANDOM   ?= 100000# executions of each model in make check-model-long
 
 VERSION := 0.1.0
@@ -514,7 +515,8 @@ coverage-stress: $(STRESS) $(B)/libweft.so
 unit-programs: $(SELFTEST) $(UNIT)
 
 suite: unit-programs $(STRESS) $(FUZZ)
-	@tests/run/suite $(VARIANT) $(B)/log $(SELFTEST) $(UNIT) $(STRESS) $(FUZZ)
+	@tests/run/suite $(VARIANT) $(B)/log \
+	    $(filter-out $(SKIP:%=$(B)/%),$(SELFTEST) $(UNIT) $(STRESS) $(FUZZ))
 
 stress:  ## the stress tests for SECONDS=60 in all, most of it soak; SEED=N
 	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_stress)'

@@ -174,7 +174,7 @@ Test(on_change, C11_a_value_is_released_after_the_hook_has_let_go_of_it)
 
 static _Thread_local void *second_follower;
 static atomic_int meddled;
-static struct value meddled_value;
+static _Thread_local struct value meddled_value; /* hooks run on several at once */
 
 static void second_follow(void *previous, void *next, void *user)
 {
