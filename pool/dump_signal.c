@@ -7,6 +7,7 @@
  *  U1  the handler: asked (release) -> the thread (acquire): to which descriptor
  */
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
@@ -27,11 +28,16 @@ static struct {
         atomic_uint asked; /* signals that have come */
 } on;
 
+/* If it does not block, whoever reads has ROOM_MS for each piece. */
 static void to_fd(const char *text, size_t length, void *fd)
 {
+        enum { ROOM_MS = 5000 };
+        struct pollfd room = {.fd = *(int *)fd, .events = POLLOUT};
         for (size_t done = 0; done < length;) {
-                ssize_t n = write(*(int *)fd, text + done, length - done);
-                if (n < 0 && errno != EINTR)
+                ssize_t n = write(room.fd, text + done, length - done);
+                if (n < 0 && errno != EINTR && errno != EAGAIN)
+                        return;
+                if (n < 0 && errno == EAGAIN && poll(&room, 1, ROOM_MS) <= 0)
                         return;
                 done += n > 0 ? (size_t)n : 0;
         }

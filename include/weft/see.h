@@ -55,8 +55,10 @@ WEFT_API int weft_dump(FILE *to);
  *
  * The handler only wakes a thread of the library's, which is started by this call and which writes.
  * Signals that come while it does are one more dump after it. What was the action before is put
- * back by a call with another signal, or 0. fd stays the caller's, and open. In the child of a fork
- * nothing is written until it calls this itself.
+ * back by a call with another signal, or 0. fd stays the caller's, and open, also after that: a
+ * dump that is under way then is still written there. If it does not block, the rest of a dump is
+ * lost where nobody reads for five seconds. In the child of a fork nothing is written until it
+ * calls this itself.
  *
  * 0; -EINVAL: there is no such signal, or none that can be caught, or fd is negative; -EAGAIN,
  * -ENOMEM: no thread could be started. Any thread; never blocks. Since 0.1. */

@@ -635,6 +635,29 @@ Test(dump, comes_at_a_signal_until_that_is_taken_back, .timeout = 120)
         finish(pool);
 }
 
+/* More than fits, to a reader who is late, through a pipe that does not block. */
+Test(dump, at_a_signal_it_waits_for_room, .timeout = 120)
+{
+        skip_copies_in_emulator();
+        enum { TASKS = 500 };
+        struct plug plug;
+        int ends[2];
+        weft_pool *pool = begin(1);
+        cr_assert_eq(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+        cr_assert_geq(fcntl(ends[1], F_SETPIPE_SZ, 4096), 4096);
+        plug_in(&plug, pool, 1);
+        for (int i = 0; i < TASKS; i++)
+                cr_assert_eq(weft_submit(pool, give, V(i)), 0);
+        cr_assert_eq(weft_dump_on_signal(SIGUSR1, ends[1]), 0);
+        raise(SIGUSR1);
+        weft_sleep_until(weft_now() + 200 * MS);
+        cr_assert_eq(fcntl(ends[0], F_SETFL, 0), 0);
+        cr_expect(comes(ends[0], "\n501 tasks\n"));
+        cr_assert_eq(weft_dump_on_signal(0, -1), 0);
+        plug_out(&plug);
+        finish(pool);
+}
+
 static int signal_in_child(void *ends)
 {
         const int *fd = ends;
