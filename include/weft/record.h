@@ -16,8 +16,10 @@
  * Nothing of a program need be changed for it: with WEFT_RECORD=FILE in the environment each pool
  * is recorded from its creation until it is destroyed, or the process exits; and then written to
  * FILE, as a page if that ends in ".html"; those after the first one to FILE with ".2", ".3" and so
- * on behind it. WEFT_RECORD_VAR=NAME chooses the var. (Ignored in programs that run with others'
- * privileges, as of secure_getenv(3).)
+ * on behind it. Each process counts for itself: of several that inherit the variable the last one
+ * to end has its records there. A pool that is recorded so cannot be by weft_record_start().
+ * WEFT_RECORD_VAR=NAME chooses the var. (Ignored in programs that run with others' privileges, as
+ * of secure_getenv(3).)
  *
  * What is recorded is stretches: from the start of a task to its first wait, from there to the
  * next, and so on to its end. Each worker keeps the last ones, as many as was asked for; older ones
