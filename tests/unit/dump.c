@@ -3,7 +3,7 @@
  * weft_dump: what it says of tasks that run, wait in each way, are queued or have a time; who has
  * submitted whom; their values; and that it needs nothing of workers, and harms nobody.
  */
-#include "pool_help.h"
+#include "see_help.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -11,19 +11,6 @@
 #include "context/internal.h"
 #include "pool/snapshot.h"
 
-#define skip_copies_in_emulator()                                                                  \
-        do {                                                                                       \
-                if (IN_EMULATOR)                                                                   \
-                        cr_skip_test(                                                              \
-                            "the emulator copies no process without a signal at its end");         \
-        } while (0)
-
-static int write_text(void *value, char *text, size_t size)
-{
-        return snprintf(text, size, "%s", (const char *)value);
-}
-
-static weft_var user = WEFT_VAR_INIT("user", .format = write_text);
 static weft_var plain = WEFT_VAR_INIT("plain");
 
 /* The dump as a string, to be freed. */

@@ -430,6 +430,16 @@ static int fails_after_some(size_t size)
         return allowed-- <= 0;
 }
 
+/* Cross while there is memory so often and no more. */
+static int cross_with(int allocations, weft_context **ret)
+{
+        allowed = allocations;
+        weft__alloc_fails = fails_after_some;
+        int r = weft_context_cross(WEFT_BORDER_FOREIGN, ret);
+        weft__alloc_fails = NULL;
+        return r;
+}
+
 /* As with all that needs memory: an error, and nothing changed; above all, nothing of what was to
  * be dropped crosses. */
 Test(policy, C8_C12_without_memory_nothing_crosses)
@@ -444,10 +454,7 @@ Test(policy, C8_C12_without_memory_nothing_crosses)
         bind_all();
         cr_assert_eq(weft_set(&kept, &kept_value[0], NULL), 0);
         for (int n = 0;; n++, refused++) {
-                allowed = n;
-                weft__alloc_fails = fails_after_some;
-                r = weft_context_cross(WEFT_BORDER_FOREIGN, &across);
-                weft__alloc_fails = NULL;
+                r = cross_with(n, &across);
                 if (r == 0)
                         break;
                 cr_assert_eq(r, -ENOMEM);
@@ -473,10 +480,7 @@ Test(policy, C8_C12_what_was_handed_on_already_is_given_back_without_memory)
                                : weft_set(&kept, &kept_value[0], NULL),
                              0);
                 for (int n = 0;; n++, refused++) {
-                        allowed = n;
-                        weft__alloc_fails = fails_after_some;
-                        r = weft_context_cross(WEFT_BORDER_FOREIGN, &across);
-                        weft__alloc_fails = NULL;
+                        r = cross_with(n, &across);
                         if (r == 0)
                                 break;
                         cr_assert_eq(r, -ENOMEM);

@@ -3,7 +3,7 @@
  * The watchdog: what it says of a task that holds its worker, and when all tasks wait; and what it
  * does not take for either.
  */
-#include "pool_help.h"
+#include "see_help.h"
 
 #include <poll.h>
 #include <sys/prctl.h>
@@ -13,20 +13,6 @@
 #include "context/internal.h"
 
 enum { LIMIT_MS = SLOW_BUILD ? 200 : 60 };
-
-#define skip_copies_in_emulator()                                                                  \
-        do {                                                                                       \
-                if (IN_EMULATOR)                                                                   \
-                        cr_skip_test(                                                              \
-                            "the emulator copies no process without a signal at its end");         \
-        } while (0)
-
-static int write_text(void *value, char *text, size_t size)
-{
-        return snprintf(text, size, "%s", (const char *)value);
-}
-
-static weft_var user = WEFT_VAR_INIT("user", .format = write_text);
 
 /* ---- reports ---- */
 
