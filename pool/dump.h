@@ -14,4 +14,8 @@ void weft__dump_task(weft__out *out, const struct weft__view *view, const struct
 /* All tasks of all pools. A weft__copy_fn. */
 void weft__dump_all(weft__out *out, void *unused);
 
+/* Write what was seen to a descriptor. If that does not block, whoever reads has five seconds for
+ * each piece; then, and on an error, the rest is lost. */
+void weft__dump_to_fd(const char *text, size_t length, int fd);
+
 #endif

@@ -28,19 +28,23 @@ static struct {
         atomic_uint asked; /* signals that have come */
 } on;
 
-/* If it does not block, whoever reads has ROOM_MS for each piece. */
-static void to_fd(const char *text, size_t length, void *fd)
+void weft__dump_to_fd(const char *text, size_t length, int fd)
 {
         enum { ROOM_MS = 5000 };
-        struct pollfd room = {.fd = *(int *)fd, .events = POLLOUT};
+        struct pollfd room = {.fd = fd, .events = POLLOUT};
         for (size_t done = 0; done < length;) {
-                ssize_t n = write(room.fd, text + done, length - done);
+                ssize_t n = write(fd, text + done, length - done);
                 if (n < 0 && errno != EINTR && errno != EAGAIN)
                         return;
                 if (n < 0 && errno == EAGAIN && poll(&room, 1, ROOM_MS) <= 0)
                         return;
                 done += n > 0 ? (size_t)n : 0;
         }
+}
+
+static void to_fd(const char *text, size_t length, void *fd)
+{
+        weft__dump_to_fd(text, length, *(int *)fd);
 }
 
 static void *write_dumps(void *unused)
@@ -59,7 +63,7 @@ static void *write_dumps(void *unused)
                 /* relaxed: U1 */
                 int fd = atomic_load_explicit(&on.fd, memory_order_relaxed);
                 if (weft__snapshot(weft__dump_all, NULL, to_fd, &fd) < 0)
-                        to_fd("weft: no more could be seen\n", 28, &fd);
+                        weft__dump_to_fd("weft: no more could be seen\n", 28, fd);
         }
         return NULL;
 }

@@ -87,17 +87,6 @@ static void append(const char *piece, size_t length, void *arg)
         t->at[t->length] = '\0';
 }
 
-static void to_standard_error(const char *report)
-{
-        for (size_t left = strlen(report); left;) {
-                ssize_t n = write(STDERR_FILENO, report, left);
-                if (n < 0 && errno != EINTR)
-                        return;
-                report += n > 0 ? n : 0;
-                left -= n > 0 ? (size_t)n : 0;
-        }
-}
-
 static void hand_out(const char *text)
 {
         unsigned generation = weft__fork_generation();
@@ -105,7 +94,7 @@ static void hand_out(const char *text)
         if (watch.report)
                 watch.report(text, watch.arg);
         else
-                to_standard_error(text);
+                weft__dump_to_fd(text, strlen(text), STDERR_FILENO);
         returned = true;
         weft__end_if_forked(generation, 0);
 }
