@@ -32,11 +32,6 @@ uintptr_t weft__calls_newest(void)
         return weft__thread.here.calls;
 }
 
-const struct weft__here *weft__here_now(void)
-{
-        return &weft__thread.here;
-}
-
 unsigned char *weft__calls_asked(void)
 {
 #if defined(WEFT_MODEL)

@@ -149,9 +149,6 @@ void weft__calls_left(void) __attribute__((noreturn));
 /* Where other threads may ask the one that calls for work, as long as it lives. */
 unsigned char *weft__calls_asked(void);
 
-/* What the thread that calls has at hand, for those who look at it from a copy of the process. */
-const struct weft__here *weft__here_now(void);
-
 /* Give back references that the thread keeps in reserve: before it sleeps for long. */
 void weft__context_settle(void);
 
@@ -167,6 +164,10 @@ static inline unsigned weft__fork_generation(void)
 {
         return weft__forks;
 }
+
+/* How many bytes the character of UTF-8 has that text begins with, of which there are some; 0: it
+ * is none (percent.c). */
+size_t weft__utf8_character(const char *text, size_t length);
 
 /* End the process by abort(), with a last word on standard error. Where code is misused so that
  * there is nobody to return an error to. */

@@ -4,6 +4,8 @@
  */
 #include "percent.h"
 
+#include "internal.h"
+
 #include <stdint.h>
 #include <string.h>
 
@@ -80,6 +82,13 @@ static size_t sequence(const unsigned char *s, size_t n, bool *ret_good)
         }
         *ret_good = true;
         return want;
+}
+
+size_t weft__utf8_character(const char *text, size_t length)
+{
+        bool good;
+        size_t n = sequence((const unsigned char *)text, length, &good);
+        return good ? n : 0;
 }
 
 bool weft__is_utf8(const char *text, size_t length)

@@ -12,6 +12,7 @@
 #include <weft/see.h>
 
 #include "pools.h"
+#include "text.h"
 #include "worker.h"
 
 struct figures {
@@ -92,50 +93,11 @@ static uint64_t value_of(const struct figures *pool, const struct figure *figure
         return *(const uint64_t *)((const char *)&pool->stats + figure->at);
 }
 
-/* How many bytes the UTF-8 character there has; 0: it is none, or a control character. */
-static size_t character(const char *text)
-{
-        const unsigned char *c = (const unsigned char *)text;
-        size_t n = *c < 0x80   ? 1
-                   : *c < 0xc2 ? 0
-                   : *c < 0xe0 ? 2
-                   : *c < 0xf0 ? 3
-                   : *c < 0xf5 ? 4
-                               : 0;
-        if (*c < ' ' || *c == 0x7f)
-                return 0;
-        for (size_t i = 1; i < n; i++)
-                if ((c[i] & 0xc0) != 0x80)
-                        return 0;
-        if ((*c == 0xe0 && c[1] < 0xa0) || (*c == 0xed && c[1] > 0x9f) ||
-            (*c == 0xf0 && c[1] < 0x90) || (*c == 0xf4 && c[1] > 0x8f))
-                return 0;
-        return n;
-}
-
-/* The name of a pool in quotes, which JSON and Prometheus escape alike. What is no text, as where
- * the name was cut, is a question mark. */
-static void write_name(FILE *to, const char *name)
-{
-        putc('"', to);
-        while (*name) {
-                size_t n = character(name);
-                if (*name == '"' || *name == '\\')
-                        putc('\\', to);
-                if (n)
-                        fwrite(name, 1, n, to);
-                else
-                        putc('?', to);
-                name += n ? n : 1;
-        }
-        putc('"', to);
-}
-
 static void write_text(FILE *to, const struct list *all)
 {
         for (const struct figures *pool = all->pool; pool < all->pool + all->count; pool++) {
                 fprintf(to, "pool %u ", pool->number);
-                write_name(to, pool->name);
+                weft__text_json(pool->name, to);
                 fprintf(to, ": %u workers", pool->workers);
                 for (size_t k = 0; k < FIGURES; k++)
                         fprintf(to, ", %" PRIu64 " %s", value_of(pool, &figures[k]),
@@ -149,7 +111,7 @@ static void write_json(FILE *to, const struct list *all)
         fprintf(to, "{\"pools\":[");
         for (const struct figures *pool = all->pool; pool < all->pool + all->count; pool++) {
                 fprintf(to, "%s\n{\"id\":%u,\"name\":", pool == all->pool ? "" : ",", pool->number);
-                write_name(to, pool->name);
+                weft__text_json(pool->name, to);
                 fprintf(to, ",\"workers\":%u", pool->workers);
                 for (size_t k = 0; k < FIGURES; k++)
                         fprintf(to, ",\"%s\":%" PRIu64, figures[k].name,
@@ -171,7 +133,7 @@ static void head(FILE *to, const char *metric, const char *help)
 static void sample(FILE *to, const char *metric, const struct figures *pool, uint64_t value)
 {
         fprintf(to, "%s{pool=", metric);
-        write_name(to, pool->name);
+        weft__text_json(pool->name, to);
         fprintf(to, ",id=\"%u\"} %" PRIu64 "\n", pool->number, value);
 }
 

@@ -178,12 +178,8 @@ int weft_group_spawn_into(weft_group *group, int *ret_result, weft_fn *fn, void 
 int weft_group_spawn_closure(weft_group *group, weft_fn *fn, const void *args, size_t size,
                              weft_drop_fn *drop)
 {
-        const struct weft__closure closure = {.fn = fn,
-                                              .args = args,
-                                              .size = size,
-                                              .copies = true,
-                                              .drop = drop,
-                                              .site = WEFT__CALLED_FROM};
+        const struct weft__closure closure =
+            weft__closure_of_copy(fn, args, size, drop, WEFT__CALLED_FROM);
         return group ? spawn(inside(group), &closure) : -EINVAL;
 }
 

@@ -308,20 +308,16 @@ int weft_submit(weft_pool *pool, weft_fn *fn, void *arg)
 
 int weft_submit_copy(weft_pool *pool, weft_fn *fn, const void *args, size_t size)
 {
-        const struct weft__closure closure = {
-            .fn = fn, .args = args, .size = size, .copies = true, .site = WEFT__CALLED_FROM};
+        const struct weft__closure closure =
+            weft__closure_of_copy(fn, args, size, NULL, WEFT__CALLED_FROM);
         return weft__submit(pool, &closure, NULL, NULL);
 }
 
 int weft_submit_closure(weft_pool *pool, weft_fn *fn, const void *args, size_t size,
                         weft_drop_fn *drop)
 {
-        const struct weft__closure closure = {.fn = fn,
-                                              .args = args,
-                                              .size = size,
-                                              .copies = true,
-                                              .drop = drop,
-                                              .site = WEFT__CALLED_FROM};
+        const struct weft__closure closure =
+            weft__closure_of_copy(fn, args, size, drop, WEFT__CALLED_FROM);
         return weft__submit(pool, &closure, NULL, NULL);
 }
 
@@ -334,11 +330,7 @@ int weft_spawn(weft_pool *pool, weft_task **ret, weft_fn *fn, void *arg)
 int weft_spawn_closure(weft_pool *pool, weft_task **ret, weft_fn *fn, const void *args, size_t size,
                        weft_drop_fn *drop)
 {
-        const struct weft__closure closure = {.fn = fn,
-                                              .args = args,
-                                              .size = size,
-                                              .copies = true,
-                                              .drop = drop,
-                                              .site = WEFT__CALLED_FROM};
+        const struct weft__closure closure =
+            weft__closure_of_copy(fn, args, size, drop, WEFT__CALLED_FROM);
         return ret ? weft__submit(pool, &closure, NULL, ret) : -EINVAL;
 }

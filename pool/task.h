@@ -117,6 +117,14 @@ struct weft__closure {
 /* In a public function: where it was called. */
 #define WEFT__CALLED_FROM __builtin_return_address(0)
 
+/* What is called with a copy of its arguments, see weft_submit_closure(). */
+static inline struct weft__closure weft__closure_of_copy(weft_fn *fn, const void *args, size_t size,
+                                                         weft_drop_fn *drop, const void *site)
+{
+        return (struct weft__closure){
+            .fn = fn, .args = args, .size = size, .copies = true, .drop = drop, .site = site};
+}
+
 /* A task of the closure with no context and no pool yet; NULL when there is no memory. */
 weft_task *weft__task_new(const struct weft__closure *closure, unsigned refs, bool handle);
 

@@ -6,27 +6,14 @@
 
 #include <string.h>
 
-/* Whether a byte may follow the first one of a character of UTF-8 (Unicode, table 3-7). */
-static int may_be_second(unsigned char first, unsigned char second)
-{
-        unsigned char least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
-        unsigned char most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
-        return second >= least && second <= most;
-}
+#include "context/internal.h"
 
-/* How many bytes the character has that text begins with; 0: it is none. */
+/* How many bytes the character has that text begins with; 0: it is none, or not to be written. */
 static size_t character(const char *text)
 {
-        const unsigned char *s = (const unsigned char *)text;
-        if (*s < 0x80)
-                return *s >= ' ' && *s != 0x7f;
-        if (*s < 0xc2 || *s > 0xf4 || !may_be_second(s[0], s[1]))
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
                 return 0;
-        size_t n = *s < 0xe0 ? 2 : *s < 0xf0 ? 3 : 4;
-        for (size_t i = 2; i < n; i++)
-                if (s[i] >> 6 != 2)
-                        return 0;
-        return n;
+        return weft__utf8_character(text, strnlen(text, 4));
 }
 
 /* Write it, with what the table has for a character in its place. */

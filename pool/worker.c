@@ -569,7 +569,7 @@ void *weft__worker_main(void *arg)
         weft__fiber_init_thread(&w->base);
         w->base.home = w;
         w->clock = weft_now();
-        w->here = weft__here_now();
+        w->here = weft__block(weft__here_at());
         *weft__calls_asked() = 1; /* those who were idle before could not ask */
         atomic_store_explicit(&w->asked, weft__calls_asked(), memory_order_release); /* Q2 -> ask */
         run_hook(w, pool->on_start);
