@@ -166,6 +166,22 @@ void weft__idle_wake(weft__worker *w)
                 wake(w);
 }
 
+/* See to it that one watches the time, and looks at it now. If none does, of those that sleep, it
+ * is one from here on, not only when it sleeps again: what it finds before that may take it long.
+ * (If none sleeps, whoever is awake will look before it does.) */
+static void wake_keeper(weft_pool *pool)
+{
+        weft__lock_take(&pool->idle.lock);
+        weft__worker *w = pool->idle.keeper;
+        if (!w && (w = pool->idle.asleep)) {
+                pool->idle.keeper = w;
+                w->keeps = true;
+        }
+        weft__lock_give(&pool->idle.lock);
+        if (w)
+                weft__idle_wake(w);
+}
+
 void weft__idle_hurry(weft_pool *pool, int64_t when)
 {
         weft__fence(); /* H1 <-> sleep */
@@ -173,11 +189,7 @@ void weft__idle_hurry(weft_pool *pool, int64_t when)
         if (state_of(pool) < SLEEPING ||
             when >= atomic_load_explicit(&pool->idle.kept_until, memory_order_relaxed))
                 return;
-        weft__lock_take(&pool->idle.lock);
-        weft__worker *w = pool->idle.keeper ? pool->idle.keeper : pool->idle.asleep;
-        weft__lock_give(&pool->idle.lock);
-        if (w)
-                weft__idle_wake(w);
+        wake_keeper(pool);
 }
 
 /* When the first timer is due that any worker may fire. */
@@ -201,7 +213,7 @@ static void keep_until(weft_pool *pool, int64_t until)
 }
 
 /* The keeper has something else to do: one that sleeps takes its place, if there is anything to
- * wait for. (Whoever is awake will look before it sleeps.) */
+ * wait for. */
 static void hand_over(weft__worker *w)
 {
         weft_pool *pool = w->pool;
@@ -209,13 +221,13 @@ static void hand_over(weft__worker *w)
         pool->idle.keeper = NULL;
         w->keeps = false;
         keep_until(pool, WEFT_FOREVER);
-        weft__worker *other = pool->idle.asleep;
+        bool others = pool->idle.asleep;
         weft__lock_give(&pool->idle.lock);
-        if (!other)
+        if (!others)
                 return;
         weft__fence(); /* H1 <-> hurry; no model has a timer made just here */
         if (first_due(pool) != WEFT_FOREVER)
-                weft__idle_wake(other);
+                wake_keeper(pool);
 }
 
 void weft__idle_wake_all(weft_pool *pool)
@@ -314,13 +326,18 @@ static void get_up(weft__worker *w, bool searches)
 /* ---- the backstop ---- */
 
 /* How long a worker sleeps before it looks up. A model is to see who sleeps for ever. */
+static int64_t look_up_after(bool keeps)
+{
 #if defined(WEFT_MODEL)
-#define LOOK_UP(w) WEFT_FOREVER
+        (void)keeps;
+        return WEFT_FOREVER;
 #elif defined(WEFT_TEST_HOOKS)
-#define LOOK_UP(w) INT64_C(1000000000)
+        (void)keeps;
+        return 1000000000;
 #else
-#define LOOK_UP(w) ((w)->keeps ? INT64_C(10000000000) : WEFT_FOREVER)
+        return keeps ? 10000000000 : WEFT_FOREVER;
 #endif
+}
 
 #if defined(WEFT_TEST_HOOKS)
 void (*weft__missed_hook)(const char *what);
@@ -383,9 +400,9 @@ struct look {
         uint64_t started;
 };
 
-static bool has_missed(weft__worker *w, struct look *last, int64_t now)
+static bool has_missed(weft__worker *w, struct look *last, int64_t since)
 {
-        const struct look look = {overlooked(w->pool, now - LOOK_UP(w)), started(w->pool)};
+        const struct look look = {overlooked(w->pool, since), started(w->pool)};
         bool same = look.what && look.what == last->what && look.started == last->started;
         *last = look;
         return same;
@@ -403,20 +420,21 @@ static bool woken_before(weft__worker *w, int64_t deadline)
 }
 
 /* Until it is woken, until deadline, or until it should have been woken. */
-static void doze(weft__worker *w, int64_t deadline)
+static void doze(weft__worker *w, bool keeps, int64_t deadline)
 {
+        const int64_t every = look_up_after(keeps);
         struct look last = {NULL, 0};
-        int64_t next = LOOK_UP(w);
+        int64_t next = every;
         if (next != WEFT_FOREVER)
                 next += weft_now();
         while (!woken_before(w, next < deadline ? next : deadline) && next < deadline) {
-                if (has_missed(w, &last, next)) {
+                if (has_missed(w, &last, next - every)) {
                         weft__count(&w->missed, false);
                         tell_missed(w, last.what);
                         weft__idle_wake_all(w->pool);
                         return;
                 }
-                next = weft_now() + LOOK_UP(w);
+                next = weft_now() + every;
         }
 }
 
@@ -443,13 +461,14 @@ void weft__idle_sleep(weft__worker *w, int64_t deadline)
                 pool->idle.keeper = w;
                 w->keeps = true;
         }
-        if (w->keeps)
+        const bool keeps = w->keeps;
+        if (keeps)
                 keep_until(pool, WEFT_FOREVER);
         weft__lock_give(&pool->idle.lock);
 
         weft__fence(); /* I1 <-> notify, P2 <-> unpark, H1 <-> hurry, Q1 <-> feed */
         ask_all(pool, w);
-        if (w->keeps) {
+        if (keeps) {
                 int64_t first = first_due(pool);
                 deadline = first < deadline ? first : deadline;
                 keep_until(pool, deadline);
@@ -459,7 +478,7 @@ void weft__idle_sleep(weft__worker *w, int64_t deadline)
                 sched_yield(); /* what we saw may belong to a thread that was interrupted */
                 return;
         }
-        doze(w, deadline);
+        doze(w, keeps, deadline);
         /* relaxed: read for the figures only */
         if (atomic_load_explicit(&w->parker, memory_order_relaxed) == WEFT__NOTIFIED)
                 weft__count(&w->woken, false);

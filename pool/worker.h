@@ -99,9 +99,10 @@ struct weft__worker {
 
         /* idle */
         weft__worker *next_asleep;
-        bool listed;    /* among the sleeping */
-        bool keeps;     /* it is the keeper; by the owner */
-        bool searching; /* counted as searching; by the owner while it is awake */
+        bool listed; /* among the sleeping */
+        /* by the owner while it is awake: */
+        bool keeps;     /* it is the keeper */
+        bool searching; /* counted as searching */
 } __attribute__((aligned(WEFT__CACHE_LINE)));
 
 #if defined(WEFT_MODEL)

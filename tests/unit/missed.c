@@ -226,6 +226,42 @@ Test(missed, a_timer_that_nobody_was_woken_for_is_found, .timeout = 60)
         cr_assert_eq(atomic_load(&count), 0);
 }
 
+static int stay_busy(void *go)
+{
+        atomic_fetch_add(&told, 1);
+        plug__wait(go);
+        return 0;
+}
+
+static weft_pool *pool_with_two_busy(sem_t *go)
+{
+        weft_pool *pool = asleep(3);
+
+        sem_init(go, 0, 0);
+        atomic_fetch_add(&pool->idle.state,
+                         1); /* somebody searches, so nobody is woken for these */
+        for (int i = 0; i < 2; i++)
+                cr_assert_eq(weft_submit(pool, stay_busy, go), 0);
+        return pool;
+}
+
+/* Who is woken to watch the time may find a task first; then the next that sleeps watches it. */
+Test(missed, time_is_watched_also_while_who_was_asked_is_busy, .timeout = 60)
+{
+        sem_t go;
+        weft_pool *pool = pool_with_two_busy(&go);
+        atomic_int count = 0;
+
+        /* Told of the first timer, its keeper comes to the tasks. */
+        cr_assert_eq(weft_spawn_at(pool, NULL, in_ms(300), 0, count_up, &count), 0);
+        cr_assert(reaches(&told, 2));
+        cr_assert(reaches(&count, 1));
+        atomic_fetch_sub(&pool->idle.state, 1);
+        for (int i = 0; i < 2; i++)
+                sem_post(&go);
+        finish(pool);
+}
+
 static int sleep_for_long(void *arg)
 {
         (void)arg;
