@@ -161,6 +161,7 @@ static weft__worker *chosen(weft_pool *pool)
 static void begin_to_wait(weft_pool *pool, weft_task *task, int64_t when)
 {
         weft__worker *w = chosen(pool);
+        WEFT__UNTOLD(pool);
         task->delay.home = w;
         task->delay.timer.set = false;
         weft__lock_take(&w->delays.lock);
@@ -236,16 +237,18 @@ static int64_t next_time(int64_t last, int64_t period, int64_t now)
         return (int64_t)((uint64_t)last + (passed + 1) * (uint64_t)period);
 }
 
-bool weft__delay_again(weft__worker *w, weft_task *task, weft_context *again, int *result)
+/* Have it wait for its next time, unless it is over. */
+static bool wait_again(weft__worker *w, weft_task *task, weft_context *again, int result)
 {
         weft_pool *pool = w->pool;
         int64_t next = next_time(task->delay.timer.deadline, task->period, weft_now());
+        WEFT__UNTOLD(pool);
         weft__lock_take(&task->lock);
         weft__task_disowns(task);
         weft__lock_take(&w->delays.lock);
         /* relaxed: cancellers have the lock */
         bool asked = atomic_load_explicit(&task->state, memory_order_relaxed) & WEFT__CANCEL;
-        bool goes_on = *result >= 0 && !asked && !too_late(pool, task);
+        bool goes_on = result >= 0 && !asked && !too_late(pool, task);
         if (goes_on) {
                 /* Before the end of the run is counted: the pool must not seem drained. */
                 weft__count(&w->counts.submitted, false);
@@ -261,7 +264,12 @@ bool weft__delay_again(weft__worker *w, weft_task *task, weft_context *again, in
         weft__lock_give(&task->lock); /* the task may be gone from here on */
         if (first)
                 weft__idle_hurry(pool, next);
-        if (goes_on)
+        return goes_on;
+}
+
+bool weft__delay_again(weft__worker *w, weft_task *task, weft_context *again, int *result)
+{
+        if (wait_again(w, task, again, *result))
                 return true;
         if (*result >= 0)
                 *result = -ECANCELED;

@@ -23,10 +23,6 @@
  * wakes one worker, and the rest follow while there is more. At most half of the workers search at
  * once.
  *
- * The backstop. A worker that sleeps long looks up now and then whether somebody should have been
- * woken. That is a bug of this file or of its callers; it is counted (`missed` in the figures), and
- * all are woken. In test builds it ends the process.
- *
  * Pairings
  *  I1  notify: work, full fence, state <-> sleep, found: state, full fence, work
  *  H1  hurry, hand_over: due_at or kept_until, full fence, the other <-> sleep: kept_until, full
@@ -37,13 +33,11 @@
  *      asked to look, or does
  */
 #include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include <weft/suspend.h>
 
 #include "futex.h"
-#include "worker.h"
+#include "missed.h"
 
 enum { SLEEPING = 1 << 16, SEARCHING = 1, SEARCHING_MASK = SLEEPING - 1 };
 
@@ -192,8 +186,7 @@ void weft__idle_hurry(weft_pool *pool, int64_t when)
         wake_keeper(pool);
 }
 
-/* When the first timer is due that any worker may fire. */
-static int64_t first_due(const weft_pool *pool)
+int64_t weft__idle_first_due(const weft_pool *pool)
 {
         int64_t first = WEFT_FOREVER;
         for (unsigned i = 0; i < pool->workers; i++) {
@@ -226,7 +219,7 @@ static void hand_over(weft__worker *w)
         if (!others)
                 return;
         weft__fence(); /* H1 <-> hurry; no model has a timer made just here */
-        if (first_due(pool) != WEFT_FOREVER)
+        if (weft__idle_first_due(pool) != WEFT_FOREVER)
                 wake_keeper(pool);
 }
 
@@ -262,6 +255,7 @@ static bool has_tasks(weft_pool *pool)
 
 static __attribute__((noinline)) void found(weft__worker *w)
 {
+        WEFT__UNTOLD(w->pool);
         if (w->keeps)
                 hand_over(w);
         if (!w->searching)
@@ -284,6 +278,11 @@ void weft__idle_found(weft__worker *w)
 {
         if (w->searching || w->keeps)
                 found(w);
+}
+
+bool weft__idle_unserved(weft_pool *pool)
+{
+        return !(state_of(pool) & SEARCHING_MASK) && has_tasks(pool);
 }
 
 /* After I1's fence: is there anything that this worker should stay awake for? */
@@ -323,90 +322,7 @@ static void get_up(weft__worker *w, bool searches)
         atomic_store_explicit(&w->parker, WEFT__AWAKE, memory_order_relaxed);
 }
 
-/* ---- the backstop ---- */
-
-/* How long a worker sleeps before it looks up. A model is to see who sleeps for ever. */
-static int64_t look_up_after(bool keeps)
-{
-#if defined(WEFT_MODEL)
-        (void)keeps;
-        return WEFT_FOREVER;
-#elif defined(WEFT_TEST_HOOKS)
-        (void)keeps;
-        return 1000000000;
-#else
-        return keeps ? 10000000000 : WEFT_FOREVER;
-#endif
-}
-
-#if defined(WEFT_TEST_HOOKS)
-void (*weft__missed_hook)(const char *what);
-
-static void tell_missed(const weft__worker *w, const char *what)
-{
-        if (weft__missed_hook) {
-                weft__missed_hook(what);
-                return;
-        }
-        fprintf(stderr, "weft: a wake-up was missed: worker %s-%u slept, and there was %s\n",
-                w->pool->name, w->index, what);
-        abort();
-}
-#else
-static void tell_missed(const weft__worker *w, const char *what)
-{
-        (void)w;
-        (void)what; /* the figures tell */
-}
-#endif
-
-static uint64_t started(const weft_pool *pool)
-{
-        uint64_t sum = 0;
-        for (unsigned i = 0; i < pool->workers; i++) {
-                const weft__worker *w = &pool->worker[i];
-                /* relaxed: seconds lie between two looks */
-                sum += atomic_load_explicit(&w->counts.started, memory_order_relaxed);
-        }
-        return sum;
-}
-
-static bool sleeps_over_inbox(weft__worker *w)
-{
-        /* relaxed, both: what is meant has been so for long */
-        return atomic_load_explicit(&w->inbox, memory_order_relaxed) &&
-               atomic_load_explicit(&w->parker, memory_order_relaxed) == WEFT__ASLEEP;
-}
-
-/* What those who sleep should have been woken for, if it was there, or due, since then; NULL:
- * nothing. By one of them. */
-static const char *overlooked(weft_pool *pool, int64_t since)
-{
-        for (unsigned i = 0; i < pool->workers; i++)
-                if (sleeps_over_inbox(&pool->worker[i]))
-                        return "a task to be resumed";
-        /* relaxed: as above */
-        if (atomic_load_explicit(&pool->stop, memory_order_relaxed))
-                return "an order to stop";
-        if (first_due(pool) <= since)
-                return "a timer that was due";
-        return !(state_of(pool) & SEARCHING_MASK) && has_tasks(pool) ? "a task in a queue" : NULL;
-}
-
-/* What one look saw. Whoever publishes work may be interrupted before it wakes somebody, and who
- * was woken before it goes on; so only what is the same at the next look was missed. */
-struct look {
-        const char *what;
-        uint64_t started;
-};
-
-static bool has_missed(weft__worker *w, struct look *last, int64_t since)
-{
-        const struct look look = {overlooked(w->pool, since), started(w->pool)};
-        bool same = look.what && look.what == last->what && look.started == last->started;
-        *last = look;
-        return same;
-}
+/* ---- sleep ---- */
 
 static bool woken_before(weft__worker *w, int64_t deadline)
 {
@@ -419,33 +335,30 @@ static bool woken_before(weft__worker *w, int64_t deadline)
         return true;
 }
 
-/* Until it is woken, until deadline, or until it should have been woken. */
+/* Until it is woken, until deadline, or until it should have been woken: a model is to see who
+ * sleeps for ever. */
 static void doze(weft__worker *w, bool keeps, int64_t deadline)
 {
-        const int64_t every = look_up_after(keeps);
-        struct look last = {NULL, 0};
-        int64_t next = every;
-        if (next != WEFT_FOREVER)
-                next += weft_now();
+#if defined(WEFT_MODEL)
+        (void)keeps;
+        woken_before(w, deadline);
+#else
+        struct weft__looks looks;
+        int64_t next = weft__looks_begin(&looks, keeps);
         while (!woken_before(w, next < deadline ? next : deadline) && next < deadline) {
-                if (has_missed(w, &last, next - every)) {
-                        weft__count(&w->missed, false);
-                        tell_missed(w, last.what);
+                if (weft__look_up(w, &looks, &next)) {
                         weft__idle_wake_all(w->pool);
                         return;
                 }
-                next = weft_now() + every;
         }
+#endif
 }
 
-void weft__idle_sleep(weft__worker *w, int64_t deadline)
+/* Say that we sleep, and look once more; false, and awake again, if there is something. */
+static bool lie_down(weft__worker *w, bool *ret_keeps, int64_t *deadline)
 {
         weft_pool *pool = w->pool;
-        unsigned generation = weft__fork_generation();
-        weft__context_settle(); /* which may run release functions */
-        weft__end_if_forked(generation, 0);
-        weft__pool_check_drained(pool);
-
+        WEFT__UNTOLD(pool);
         /* relaxed: ordered by the fence below */
         atomic_store_explicit(&w->parker, WEFT__ASLEEP, memory_order_relaxed);
         weft__lock_take(&pool->idle.lock);
@@ -469,12 +382,25 @@ void weft__idle_sleep(weft__worker *w, int64_t deadline)
         weft__fence(); /* I1 <-> notify, P2 <-> unpark, H1 <-> hurry, Q1 <-> feed */
         ask_all(pool, w);
         if (keeps) {
-                int64_t first = first_due(pool);
-                deadline = first < deadline ? first : deadline;
-                keep_until(pool, deadline);
+                int64_t first = weft__idle_first_due(pool);
+                *deadline = first < *deadline ? first : *deadline;
+                keep_until(pool, *deadline);
         }
-        if (sees_work(w)) {
-                get_up(w, true);
+        *ret_keeps = keeps;
+        if (!sees_work(w))
+                return true;
+        get_up(w, true);
+        return false;
+}
+
+void weft__idle_sleep(weft__worker *w, int64_t deadline)
+{
+        bool keeps;
+        unsigned generation = weft__fork_generation();
+        weft__context_settle(); /* which may run release functions */
+        weft__end_if_forked(generation, 0);
+        weft__pool_check_drained(w->pool);
+        if (!lie_down(w, &keeps, &deadline)) {
                 sched_yield(); /* what we saw may belong to a thread that was interrupted */
                 return;
         }

@@ -214,6 +214,7 @@ static void note_due(weft__worker *w)
 
 static void set_timer(weft__worker *w, weft__timer *timer, int64_t deadline)
 {
+        WEFT__UNTOLD(w->pool);
         timer->deadline = deadline;
         weft__lock_take(&w->timers.lock);
         weft__timers_add(&w->timers.heap, timer);
@@ -560,6 +561,7 @@ void weft__park_cancel(weft_pool *pool)
 
 static void send_home(weft__worker *home, weft__fiber *fiber)
 {
+        WEFT__UNTOLD(home->pool);
         /* relaxed: only pushed under; the exchange of the owner takes all */
         weft__fiber *first = atomic_load_explicit(&home->inbox, memory_order_relaxed);
         do

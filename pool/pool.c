@@ -94,12 +94,18 @@ static int start_workers(weft_pool *pool, const weft_pool_options *o, unsigned *
         return -r;
 }
 
-static void stop_workers(weft_pool *pool, unsigned started)
+static void tell_to_stop(weft_pool *pool)
 {
-        int cancels;
+        WEFT__UNTOLD(pool);
         /* R2 ->; no model misses it, since a fence of the shutdown comes before it */
         atomic_store_explicit(&pool->stop, true, memory_order_release);
         weft__idle_wake_all(pool);
+}
+
+static void stop_workers(weft_pool *pool, unsigned started)
+{
+        int cancels;
+        tell_to_stop(pool);
         /* A thread that is cancelled in the join would leave others waiting for it. */
         pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancels);
         for (unsigned i = 0; i < started; i++)

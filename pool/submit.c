@@ -150,6 +150,7 @@ int weft__admit_delayed(weft_pool *pool)
 
 static void put(weft_pool *pool, weft__worker *self, weft_task *task)
 {
+        WEFT__UNTOLD(pool);
         if (self && weft__deque_push(&self->deque, task)) {
                 weft__idle_notify(pool);
                 return;
@@ -177,6 +178,7 @@ void weft__enqueue_parked(weft_pool *pool, weft_task *task)
 
 void weft__enqueue_last(weft_pool *pool, weft_task *task)
 {
+        WEFT__UNTOLD(pool);
         mark_ready(task);
         weft__injector_put_task(&pool->injector, thread_number(), task);
         weft__idle_injected(pool);
@@ -227,6 +229,7 @@ static int submit_item(weft_pool *pool, const struct weft__closure *c)
                 return r;
         }
         WEFT__PROBE_SUBMIT(pool, c->fn, c->arg);
+        WEFT__UNTOLD(pool);
         if (!weft__injector_put(&pool->injector, thread_number(), &item)) {
                 weft_context_unref(item.context);
                 refuse(pool, NULL, true);

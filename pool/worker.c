@@ -145,6 +145,7 @@ static bool from_injector(weft__worker *w, weft__item *ret_item)
          * others only set. */
         __atomic_store_n(weft__calls_asked(), 1, __ATOMIC_RELAXED);
         if (n > 1) {
+                WEFT__UNTOLD(w->pool);
                 weft__tray_fill(&w->tray, batch + 1, n - 1);
                 weft__idle_notify(w->pool);
         }

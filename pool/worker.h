@@ -112,6 +112,10 @@ enum { WEFT__STRIPES = 16 };
 #endif
 enum { WEFT__BATCH = WEFT__TRAY, WEFT__HOLD = 1 << 16 };
 
+#if defined(WEFT_TEST_HOOKS) && !defined(WEFT_MODEL)
+#define WEFT__TELLS 1
+#endif
+
 /* What is not as usual in a pool: one word, so that who starts a task, or parks it, looks at that
  * alone. */
 enum weft__mode {
@@ -165,6 +169,9 @@ struct weft_pool {
                 atomic_int_least64_t
                     kept_until; /* until when it sleeps; INT64_MIN: it is about to look at what is
                                    due; WEFT_FOREVER: there is none */
+#if defined(WEFT__TELLS)
+                atomic_uint untold, told; /* how many WEFT__UNTOLD() have begun, and ended */
+#endif
         } idle;
 
         struct { /* the bound on queued tasks, if there is one */
@@ -320,6 +327,29 @@ static inline int64_t weft__park_due_at(const weft__worker *w)
 
 /* ---- idle.c: sleep and wake ---- */
 
+/* In test builds the backstop knows of those who are in the middle: until the end of a block with
+ * WEFT__UNTOLD() there may be something for which nobody has been woken yet, or a worker that says
+ * that it sleeps and has not looked once more. */
+#if defined(WEFT__TELLS)
+static inline weft_pool *weft__untold_begins(weft_pool *pool)
+{
+        /* seq_cst, here and below: it need not be fast */
+        atomic_fetch_add_explicit(&pool->idle.untold, 1, memory_order_seq_cst);
+        return pool;
+}
+
+static inline void weft__untold_ends(weft_pool **pool)
+{
+        atomic_fetch_add_explicit(&(*pool)->idle.told, 1, memory_order_seq_cst);
+}
+
+#define WEFT__UNTOLD(pool)                                                                         \
+        __attribute__((cleanup(weft__untold_ends), unused)) weft_pool *untold =                    \
+            weft__untold_begins(pool)
+#else
+#define WEFT__UNTOLD(pool) ((void)0)
+#endif
+
 /* Work was published: wake somebody for it if nobody is about to find it. Any thread. */
 void weft__idle_notify(weft_pool *pool);
 
@@ -356,10 +386,11 @@ void weft__idle_found(weft__worker *w);
 /* Sleep until there may be something to do, or until deadline. By the owner. */
 void weft__idle_sleep(weft__worker *w, int64_t deadline);
 
-#if defined(WEFT_TEST_HOOKS)
-/* In test builds: if set, told what a worker was not woken for; else that ends the process. */
-extern void (*weft__missed_hook)(const char *what);
-#endif
+/* When the first timer is due that any worker may fire. */
+int64_t weft__idle_first_due(const weft_pool *pool);
+
+/* Whether there is a task in a queue, and nobody who searches for it. A hint. */
+bool weft__idle_unserved(weft_pool *pool);
 
 /* ---- submit.c ---- */
 

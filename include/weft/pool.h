@@ -199,7 +199,8 @@ struct weft_pool_stats {
         uint64_t parked;    /* times that a task waited, and its worker went on without it */
         uint64_t queued;    /* now: tasks accepted and not started */
         uint64_t missed; /* times that a sleeping worker found work that it should have been woken
-                               for: more than 0 is a bug of weft's, of which please tell */
+                               for: more than 0 is a bug of weft's, of which please tell, unless a
+                               thread was stopped for 10 s as it was about to wake one */
 };
 
 /* weft_pool_stats - fill in the figures. Fields past stats->size are not written; fields past what

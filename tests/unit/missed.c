@@ -6,7 +6,7 @@
  */
 #include "pool_help.h"
 
-#include "pool/worker.h"
+#include "pool/missed.h"
 
 /* Checkers have none of this to show, and it would take them longer. */
 #define skip_what_takes_seconds()                                                                  \
@@ -121,6 +121,25 @@ Test(missed, nothing_is_missed_while_somebody_searches, .timeout = 60)
         finish(pool);
 }
 
+/* Nor is what somebody is about to wake one for, who may have none either. */
+Test(missed, nothing_is_missed_while_somebody_is_about_to_tell, .timeout = 60)
+{
+        skip_what_takes_seconds();
+        weft__missed_hook = note;
+        weft_pool *pool = asleep(1);
+        atomic_int count = 0;
+        {
+                WEFT__UNTOLD(pool);
+                submit_silently(pool, &count);
+                usleep(LOOKS_MS * 1000);
+        }
+        cr_assert_eq(missed(pool), 0);
+        cr_assert_eq(atomic_load(&count), 0);
+        cr_assert(reaches(&count, 1));
+        cr_assert_eq(missed(pool), 1);
+        finish(pool);
+}
+
 static _Atomic(weft__fiber *) fiber_that_waits;
 
 static int wait_for_event(void *event)
@@ -198,6 +217,46 @@ Test(missed, a_task_that_its_busy_worker_has_not_resumed_yet_is_not_missed, .tim
         finish(pool);
 }
 
+/* ---- a task that is resumed again and again, by one who is slow to tell ---- */
+
+enum { WAITS = 100 };
+
+static int wait_again_and_again(void *unused)
+{
+        (void)unused;
+        atomic_store(&fiber_that_waits, weft__fiber_self());
+        for (int i = 0; i < WAITS; i++) {
+                weft__wait(weft__wait_begin(NULL, true), WEFT_FOREVER);
+                atomic_fetch_add(&told, 1);
+        }
+        return 0;
+}
+
+/* Each look of the other worker sees it untold, but each time it is another wake-up. */
+Test(missed, what_is_resumed_between_two_looks_is_not_missed, .timeout = 60)
+{
+        skip_what_takes_seconds();
+        weft_pool *pool = asleep(2);
+        weft_task *task = spawn(pool, wait_again_and_again, NULL);
+
+        for (int i = 0; i < WAITS; i++) {
+                cr_assert(reaches(&told, i));
+                weft__fiber *fiber;
+                while (!(fiber = atomic_load(&fiber_that_waits)) ||
+                       atomic_load(&fiber->home->parker) != WEFT__ASLEEP ||
+                       (atomic_load(&fiber->wait.state) & ~(unsigned)WEFT__SHIELD) != WEFT__PARKED)
+                        usleep(100);
+                atomic_store(&fiber->wait.state, WEFT__DONE);
+                fiber->next = NULL;
+                atomic_store(&fiber->home->inbox, fiber);
+                usleep(45000);
+                weft__idle_wake(fiber->home);
+        }
+        cr_assert_eq(join(task), 0);
+        cr_assert_eq(missed(pool), 0);
+        finish(pool);
+}
+
 /* ---- timers ---- */
 
 Test(missed, a_timer_that_nobody_was_woken_for_is_found, .timeout = 60)
@@ -224,6 +283,39 @@ Test(missed, a_timer_that_nobody_was_woken_for_is_found, .timeout = 60)
         weft_task_unref(task);
         finish(pool);
         cr_assert_eq(atomic_load(&count), 0);
+}
+
+/* Nor is one that somebody is about to look at, awake already or not yet; but one that nobody is to
+ * look at. */
+Test(missed, a_timer_is_missed_only_if_nobody_is_about_to_look, .timeout = 60)
+{
+        skip_what_takes_seconds();
+        weft__missed_hook = note;
+        weft_pool *pool = asleep(1);
+        weft__worker *keeper = pool->idle.keeper, awake = {.pool = pool};
+        weft__delays *delays = &pool->worker[0].delays;
+
+        cr_assert_eq(keeper, &pool->worker[0]);
+        weft__lock_take(&pool->idle.lock);
+        atomic_store(&delays->due_at, weft_now());
+        atomic_store(&pool->idle.kept_until, INT64_MIN);
+        weft__lock_give(&pool->idle.lock);
+        usleep(LOOKS_MS * 1000);
+        cr_assert_eq(missed(pool), 0);
+
+        weft__lock_take(&pool->idle.lock);
+        pool->idle.keeper = &awake;
+        atomic_store(&pool->idle.kept_until, WEFT_FOREVER);
+        weft__lock_give(&pool->idle.lock);
+        usleep(LOOKS_MS * 1000);
+        cr_assert_eq(missed(pool), 0);
+
+        weft__lock_take(&pool->idle.lock);
+        pool->idle.keeper = NULL;
+        weft__lock_give(&pool->idle.lock);
+        cr_assert(reaches(&told, 1));
+        cr_assert_str_eq(told_what, "a timer that was due");
+        finish(pool);
 }
 
 static int stay_busy(void *go)
