@@ -149,7 +149,8 @@ void weft__calls_left(void) __attribute__((noreturn));
 /* Where other threads may ask the one that calls for work, as long as it lives. */
 unsigned char *weft__calls_asked(void);
 
-/* Give back references that the thread keeps in reserve: before it sleeps for long. */
+/* Give back references that the thread keeps in reserve: before it sleeps for long. While the
+ * current context is the empty one it runs no release functions. */
 void weft__context_settle(void);
 
 /* Whether this copy of the library may be used: 0, -EEXIST, or -ENOMEM: it had none when it was

@@ -396,9 +396,10 @@ static bool lie_down(weft__worker *w, bool *ret_keeps, int64_t *deadline)
 void weft__idle_sleep(weft__worker *w, int64_t deadline)
 {
         bool keeps;
-        unsigned generation = weft__fork_generation();
-        weft__context_settle(); /* which may run release functions */
-        weft__end_if_forked(generation, 0);
+        /* This runs nobody's code, since between tasks the bank holds no cells (frame.c): a release
+         * function could take long, while others leave work to us if we search, or line up a fiber
+         * here, for which we look no more. */
+        weft__context_settle();
         weft__pool_check_drained(w->pool);
         if (!lie_down(w, &keeps, &deadline)) {
                 sched_yield(); /* what we saw may belong to a thread that was interrupted */
