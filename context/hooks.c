@@ -12,7 +12,10 @@
  *
  * Pairings
  *  U1  a place is linked (release, by compare-and-swap) -> found (acquire): it is free or taken
- *  U2  a place is given up (release) -> taken by another var (acquire)
+ *
+ * Keys of places are stored and read relaxed: nothing lies behind them. Who gives up a place leaves
+ * nothing in it for who takes it next, and the var of a key is looked for only by who has a context
+ * that binds it, and so has seen more (V3 in var.c).
  */
 #include "hooks.h"
 
@@ -52,10 +55,10 @@ static struct weft__hook *find_place(struct weft__hook *mine)
                                 link, &hook, mine, memory_order_release, memory_order_acquire))
                                 return mine;
                 }
-                /* No model has a place given up, as U2 has it, beside one who looks for one. */
-                if (atomic_compare_exchange_strong_explicit(
-                        &hook->key, &nobodys, WEFT__HOOKED, memory_order_acquire, /* -> U2 */
-                        memory_order_relaxed)) /* relaxed: it is not free */
+                /* relaxed, both: see above */
+                if (atomic_compare_exchange_strong_explicit(&hook->key, &nobodys, WEFT__HOOKED,
+                                                            memory_order_relaxed,
+                                                            memory_order_relaxed))
                         return hook;
                 link = &hook->next;
         }
@@ -81,17 +84,18 @@ struct weft__hook *weft__hook_reserve(void)
 
 void weft__hook_become(struct weft__hook *hook, uint32_t key)
 {
-        if (hook) /* no model: see find_place() */
-                atomic_store_explicit(&hook->key, key, memory_order_release); /* U2 -> */
+        if (hook)
+                atomic_store_explicit(&hook->key, key,
+                                      memory_order_relaxed); /* relaxed: see above */
 }
 
 void weft__hook_retire(uint32_t key)
 {
-        /* U1, here and below: no model has others link while a var is retired */
-        struct weft__hook *hook = atomic_load_explicit(&first, memory_order_acquire); /* -> U1 */
-        /* It is there. relaxed: no use of the var may race with this */
-        while (atomic_load_explicit(&hook->key, memory_order_relaxed) != key)
-                hook = atomic_load_explicit(&hook->next, memory_order_acquire); /* -> U1 */
+        /* relaxed, all: no use of the var may race with this, and who set it first has gone along
+         * the list to its place, which is there (U1) */
+        struct weft__hook *hook = atomic_load_explicit(&first, memory_order_relaxed);
+        while (atomic_load_explicit(&hook->key, memory_order_relaxed) != key) /* relaxed: same */
+                hook = atomic_load_explicit(&hook->next, memory_order_relaxed);
         weft__hook_become(hook, 0);
 }
 
@@ -140,14 +144,15 @@ void weft__hooks_tell(const weft_context *previous)
         const weft_context *next = weft__thread.here.context;
         if (previous == next || weft__thread.hook_runs)
                 return;
-        /* No model misses the first: who binds the var has its key after its place (V3). */
         struct weft__hook *hook = atomic_load_explicit(&first, memory_order_acquire);  /* -> U1 */
         for (; hook; hook = atomic_load_explicit(&hook->next, memory_order_acquire)) { /* -> U1 */
-                /* relaxed: as weft__hooks_any(); neither binds one that is taken meanwhile */
+                /* relaxed: whoever binds the var has seen its key, and so sees it here (V3) */
                 uint32_t key = atomic_load_explicit(&hook->key, memory_order_relaxed);
-                const weft_var *var = WEFT__ID(key) ? weft__var_of(key) : NULL;
+                void *old = weft__map_find(previous, key), *raw = weft__map_find(next, key);
+                /* A key that neither binds may be that of a var which is gone by now, or whose
+                 * entry has not come here: it must not be looked for. */
+                const weft_var *var = old != raw ? weft__var_of(key) : NULL;
                 if (var)
-                        weft__hook_tell(var, key, weft__map_find(previous, key),
-                                        weft__map_find(next, key));
+                        weft__hook_tell(var, key, old, raw);
         }
 }

@@ -5,6 +5,7 @@
  * references are in between.
  */
 #include <stdatomic.h>
+#include <string.h>
 
 #include "checker/model.h"
 
@@ -493,4 +494,60 @@ MODEL(context_set_a_var_with_a_hook_first_beside_one_who_is_told, .preemptions =
         weft_context_unref(weft_context_swap(NULL));
         model_join_all();
         model_check(told[1] == 4);
+}
+
+/* Whoever binds no var with a hook learns nothing of those who do; all that it comes across, places
+ * and keys, has to be there none the less. */
+static void runs_plain(void *unused)
+{
+        (void)unused;
+        weft_context_run(context, look, &plain, NULL);
+        weft_context_unref(context);
+}
+
+MODEL(context_set_a_var_with_a_hook_first_beside_one_who_has_none, .preemptions = 2, .stale = 1,
+      .keeps = VARS_KEPT + 1)
+{
+        bind(&plain, &plain);
+        context = weft_context_capture();
+        told[0] = 0;
+        model_start("runs", runs_plain, NULL);
+        bind(&followed[0], &told);
+        model_join_all();
+        model_check(told[0] == 1);
+}
+
+/* So has its var: the key that is found may be one of a block of the list that is new. */
+enum { FIRST_BLOCK = 16 };
+
+MODEL(context_set_the_first_var_of_a_block_beside_one_who_has_none, .preemptions = 2, .stale = 1,
+      .keeps = VARS_KEPT + 3)
+{
+        weft_var filling[FIRST_BLOCK - 2];
+        memset(filling, 0, sizeof(filling));
+        for (int i = 0; i < FIRST_BLOCK - 2; i++)
+                bind(&filling[i], NULL);
+        bind(&followed[0], &told);
+        weft_context_unref(weft_context_swap(NULL));
+        bind(&plain, &plain);
+        context = weft_context_capture();
+        model_start("runs", runs_plain, NULL);
+        bind(&followed[1], &told);
+        model_join_all();
+}
+
+/* And a var that is retired may be in use nowhere else, but hooks are looked through everywhere;
+ * what becomes of its memory is nobody's business any more. */
+MODEL(context_retire_a_var_with_a_hook_beside_one_who_has_none, .preemptions = 2, .stale = 1,
+      .keeps = VARS_KEPT + 1)
+{
+        weft_var gone = WEFT_VAR_INIT("gone", .on_change = count, .on_change_user = &told[0]);
+        bind(&gone, &told);
+        weft_context_unref(weft_context_swap(NULL));
+        bind(&plain, &plain);
+        context = weft_context_capture();
+        model_start("runs", runs_plain, NULL);
+        weft_var_fini(&gone);
+        memset(&gone, 0x55, sizeof(gone));
+        model_join_all();
 }
