@@ -8,7 +8,8 @@
  * A hook runs in a frame of its own, which starts from what is current: what it binds goes with
  * that, before the next one runs. Meanwhile no hook is told of anything: the only frames that
  * change are those of the hook. It runs in the midst of what others do, such as a switch of stacks;
- * so nothing in it may park, and the floor above sees to that (weft__hook_guard).
+ * so nothing in it may park, and the floor above sees to that (weft__hook_guard). Nor is it a point
+ * of cancellation: it may well write, and what those around it hold would be lost.
  *
  * Pairings
  *  U1  a place is linked (release, by compare-and-swap) -> found (acquire): it is free or taken
@@ -20,6 +21,7 @@
 #include "hooks.h"
 
 #include <errno.h>
+#include <pthread.h>
 
 #include "map.h"
 #include "thread.h"
@@ -114,7 +116,8 @@ static void empty_frame(void)
 static void run(const weft_var *var, void *previous, void *next)
 {
         struct weft__thread *t = &weft__thread;
-        int kept_errno = errno;
+        int kept_errno = errno, kept_state;
+        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &kept_state);
         void *hidden = weft__hook_guard.begin ? weft__hook_guard.begin() : NULL;
         t->hook_runs = true;
         weft__frame own = weft__frame_enter(weft_context_ref(t->here.context));
@@ -124,6 +127,7 @@ static void run(const weft_var *var, void *previous, void *next)
         t->hook_runs = false;
         if (weft__hook_guard.end)
                 weft__hook_guard.end(hidden);
+        pthread_setcancelstate(kept_state, NULL);
         errno = kept_errno;
 }
 

@@ -70,7 +70,8 @@
  *       A hook runs after the change, in a frame of its own that starts from the new context: what
  *       it sets is gone when it returns, and no hook is told of it. Meanwhile there is no task on
  *       its thread; so what waits in it blocks the thread, and whoever could end the wait may be
- *       parked there: it should not wait. It returns: it neither throws, nor jumps out. errno is
+ *       parked there: it should not wait. It returns: it neither throws, nor jumps out; a thread
+ *       that is cancelled meanwhile ends at its next point of cancellation after that. errno is
  *       kept. In what order the hooks of several vars are told is not said.
  *   C12 A var may have a policy for borders, drop_at and hand_on: what of it there is on the other
  *       side, where work is handed over to a task, a timer, a thread, another executor or another

@@ -449,6 +449,78 @@ Test(on_change, C9_C11_a_thread_that_exits_is_told_that_nothing_is_bound)
         assert_checks();
 }
 
+/* One that does not return, against the rules: what it was told in goes with the thread. */
+static weft_context *abandoned;
+
+static void ends_thread(void *previous, void *next, void *user)
+{
+        (void)previous;
+        (void)user;
+        if (!next)
+                return;
+        abandoned = weft_context_capture();
+        pthread_exit(next);
+}
+
+static weft_var fatal = WEFT_VAR_INIT("fatal", .on_change = ends_thread);
+
+static void *ends_in_a_hook(void *arg)
+{
+        CHECK(weft_set(&var, arg, NULL) == 0);
+        weft_set(&fatal, V(5), NULL);
+        return NULL;
+}
+
+Test(on_change, C9_C11_so_it_is_if_it_exits_in_a_hook)
+{
+        pthread_t thread;
+        void *result;
+        cr_assert_eq(pthread_create(&thread, NULL, ends_in_a_hook, V(3)), 0);
+        pthread_join(thread, &result);
+        cr_assert_eq(result, V(5));
+        cr_assert_eq(atomic_load(&told_ever), 2); /* set, and gone */
+        cr_assert_eq(weft_context_size(abandoned), 2);
+        assert_checks();
+}
+
+static void comes_to_a_point_of_cancellation(void *previous, void *next, void *user)
+{
+        (void)previous;
+        (void)next;
+        (void)user;
+        CHECK(pthread_cancel(pthread_self()) == 0);
+        pthread_testcancel();
+}
+
+static weft_var logs = WEFT_VAR_INIT("logs", .on_change = comes_to_a_point_of_cancellation);
+
+static __attribute__((noinline)) void bind_two(void *value)
+{
+        CHECK(weft_set(&kept, value, NULL) == 0);
+        CHECK(weft_set(&logs, V(1), NULL) == 0);
+        CHECK(weft_get(&logs) == V(1));
+}
+
+static void *cancelled_in_a_hook(void *value)
+{
+        bind_two(value);
+        pthread_testcancel();
+        return NULL;
+}
+
+/* Its hooks may write, or log. */
+Test(on_change, C9_C11_a_thread_that_is_cancelled_meanwhile_ends_when_the_hook_has_returned)
+{
+        static struct kept value = {true};
+        pthread_t thread;
+        void *result;
+        cr_assert_eq(pthread_create(&thread, NULL, cancelled_in_a_hook, &value), 0);
+        pthread_join(thread, &result);
+        cr_assert_eq(result, PTHREAD_CANCELED);
+        cr_assert_not(value.alive);
+        assert_checks();
+}
+
 static int forked(void *arg)
 {
         CHILD_CHECK(follows(arg));
