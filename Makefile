@@ -29,6 +29,7 @@ V        ?= 0# 1: show the commands
 SECONDS  ?= 60
 SEED     ?=# of make stress; none: from the clock
 FAULTS   ?= quick# of make check-faults; all: with more uses of each site, and the unit tests
+JOBS     ?= 2# programs that make coverage runs at once; most of the time they wait
 SKIP     ?=# programs that a checker is not to run: unit/timer
 RANDOM   ?= 100000# executions of each model in make check-model-long
 
@@ -507,10 +508,10 @@ coverage:  ## what the tests cover, and fail if it is too little; pages: build/c
 	    build/coverage-stress
 
 coverage-unit: unit-programs $(B)/libweft.so
-	@tests/run/suite coverage $(B)/log $(SELFTEST) $(UNIT)
+	@JOBS=$(JOBS) tests/run/suite coverage $(B)/log $(SELFTEST) $(UNIT)
 
 coverage-stress: $(STRESS) $(B)/libweft.so
-	@tests/run/suite coverage $(B)/log $(STRESS)
+	@JOBS=$(JOBS) tests/run/suite coverage $(B)/log $(STRESS)
 
 unit-programs: $(SELFTEST) $(UNIT)
 
