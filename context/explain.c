@@ -120,7 +120,7 @@ static void say_place(struct told *t, const char *before, void *note)
         } else if (kind_of(note) & WEFT__NOTE_LINE) {
                 const struct weft__line *line = (const struct weft__line *)address;
                 say(t, "%s:%d (%s)", line->file, line->line, line->function);
-        } else if (dladdr(address - 1, &info) && info.dli_fname) {
+        } else if (dladdr(address - 1, &info)) {
                 const char *slash = strrchr(info.dli_fname, '/');
                 if (info.dli_sname)
                         say(t, "%s+0x%zx ", info.dli_sname,

@@ -7,9 +7,19 @@
 #include "pool_help.h"
 
 #include <dlfcn.h>
+#include <sys/mman.h>
 
+#include <weft/carry.h>
 #include <weft/fork.h>
 #include <weft/timer.h>
+
+#include "context/memory.h"
+
+/* Before the library looks, where it is linked statically. */
+__attribute__((constructor(101))) static void ask_for_nothing(void)
+{
+        setenv("WEFT_EXPLAIN", "0", 1);
+}
 
 static int format_number(void *value, char *text, size_t size)
 {
@@ -125,6 +135,49 @@ Test(explain, so_it_is_with_blocks)
         cr_assert(says_in_a_block());
 }
 
+#if defined(__x86_64__)
+typedef int set_fn(weft_var *var, void *value, weft_token *ret_token);
+
+/* A function that calls weft_set(), in memory that belongs to no file, as compilers at run time
+ * make them. */
+static set_fn *made_at_run_time(const unsigned char **ret_code, size_t *ret_size)
+{
+        static const unsigned char code[] = {0x48, 0x83, 0xec, 0x08, /* sub $8, %rsp */
+                                             0x48, 0xb8, 0,    0,    0,
+                                             0,    0,    0,    0,    0,     /* mov &, %rax */
+                                             0xff, 0xd0,                    /* call *%rax */
+                                             0x48, 0x83, 0xc4, 0x08, 0xc3}; /* add $8, %rsp; ret */
+        set_fn *target = weft_set, *made;
+        unsigned char *at = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
+                                 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (at == MAP_FAILED)
+                return NULL;
+        memcpy(at, code, sizeof(code));
+        memcpy(at + 6, &target, sizeof(target));
+        memcpy(&made, &at, sizeof(made));
+        *ret_code = at;
+        *ret_size = sizeof(code);
+        return made;
+}
+
+Test(explain, a_place_in_no_file_is_an_address)
+{
+        const unsigned char *code;
+        char text[SIZE];
+        size_t size;
+        skip_unless_recorded();
+        set_fn *set = made_at_run_time(&code, &size);
+        if (!set)
+                cr_skip_test("no code may be made here");
+        cr_assert_eq(set(&var, V(7), NULL), 0);
+        weft_explain(&var, text, sizeof(text));
+        const char *said = strstr(text, "  set at 0x");
+        cr_assert_not_null(said, "%s", text);
+        const unsigned char *at = (const unsigned char *)strtoul(said + 9, NULL, 16);
+        cr_assert(at > code && at < code + size, "%s", text);
+}
+#endif
+
 /* ---- borders ---- */
 
 static int looks_in_a_task(void *submits)
@@ -203,6 +256,92 @@ Test(explain, a_dump_tells_where_tasks_were_submitted)
         finish(pool);
         cr_assert(strstr(text, "submitted at ") && strstr(text, "var=\"number 7\""), "%s", text);
         free(text);
+}
+
+static int hands_on_one_more(unsigned border, void *value, void **ret_value)
+{
+        (void)border;
+        *ret_value = V(N(value) + 1);
+        return 0;
+}
+
+static weft_var never_crosses = WEFT_VAR_INIT("never", .drop_at = WEFT_BORDER_ALL);
+static weft_var handed_on = WEFT_VAR_INIT("handed on", .hand_on = hands_on_one_more);
+
+static int looks_across(void *border)
+{
+        char has[128];
+        snprintf(has, sizeof(has), "  dropped at the border %s, by its policy; it was set at ",
+                 (const char *)border);
+        CHECK(says(&never_crosses, has));
+        snprintf(has, sizeof(has), "  handed on at the border %s, by its policy; it was set at ",
+                 (const char *)border);
+        CHECK(says(&handed_on, "handed on is 0x2\n") && says(&handed_on, has));
+        return 0;
+}
+
+Test(explain, which_border_it_was)
+{
+        static const char *const names[] = {"to a task", "to a task that starts at a time",
+                                            "to a thread", "to another executor",
+                                            "out of the process"};
+        skip_unless_recorded();
+        cr_assert_eq(weft_set(&never_crosses, V(1), NULL), 0);
+        cr_assert_eq(weft_set(&handed_on, V(1), NULL), 0);
+        for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++) {
+                weft_context *across;
+                cr_assert_eq(weft_context_cross(1u << i, &across), 0);
+                cr_assert_eq(weft_context_run(across, looks_across, (void *)names[i], NULL), 0);
+                weft_context_unref(across);
+        }
+        assert_checks();
+}
+
+static int looks_without_bindings(void *submits)
+{
+        CHECK(says_place(&var, "this is a task, submitted at", submits));
+        CHECK(says(&var, "it was not set where this was handed over, nor since"));
+        weft_context *here = weft_context_capture();
+        CHECK(weft_context_size(here) == 0);
+        weft_context_unref(here);
+        return 0;
+}
+
+static A_PLACE int with_nothing_bound(weft_pool *pool)
+{
+        weft_task *task;
+        int r = weft_spawn(pool, &task, looks_without_bindings, (void *)with_nothing_bound);
+        return r < 0 ? r : join(task);
+}
+
+/* Bound before places were recorded: in a context that has no room for notes. */
+static int looks_with_old_bindings(void *submits)
+{
+        CHECK(says_place(&before, "this is a task, submitted at", submits));
+        CHECK(weft_get(&before) == V(1));
+        return 0;
+}
+
+static A_PLACE int with_old_bindings(weft_pool *pool)
+{
+        weft_task *task;
+        int r = weft_spawn(pool, &task, looks_with_old_bindings, (void *)with_old_bindings);
+        return r < 0 ? r : join(task);
+}
+
+Test(explain, where_a_task_was_submitted_from_a_context_without_notes)
+{
+        weft_pool *pool = begin(1);
+        cr_assert_eq(weft_set(&before, V(1), NULL), 0);
+        skip_unless_recorded();
+        cr_assert_eq(sets(V(7)), 0); /* var is one of which places are recorded */
+        weft_context_unref(weft_context_swap(NULL));
+        cr_assert_eq(with_nothing_bound(pool), 0);
+        cr_assert_eq(weft_explain_record(false), 0);
+        cr_assert_eq(weft_set(&before, V(1), NULL), 0);
+        cr_assert_eq(weft_explain_record(true), 0);
+        cr_assert_eq(with_old_bindings(pool), 0);
+        finish(pool);
 }
 
 static void *looks_in_a_thread(void *creates)
@@ -296,11 +435,140 @@ Test(explain, contexts_bind_what_they_would_bind_without)
         finish(pool);
 }
 
+static int encode(const void *value, char *text, size_t size)
+{
+        return snprintf(text, size, "%d", N(value)) < (int)size ? 0 : -EBADMSG;
+}
+
+static int decode(const char *text, size_t length, void *previous, void **ret_value)
+{
+        (void)length;
+        (void)previous;
+        *ret_value = V(atoi(text));
+        return 0;
+}
+
+static int count_header(void *arg, const char *name, const char *value)
+{
+        CHECK(strcmp(name, "x-var") == 0 && strcmp(value, "7") == 0);
+        ++*(int *)arg;
+        return 0;
+}
+
+Test(explain, nothing_of_it_leaves_the_process)
+{
+        static weft_codec codec = {
+            .var = &var, .name = "x-var", .encode = encode, .decode = decode};
+        int sent = 0;
+        skip_unless_recorded();
+        cr_assert_eq(weft_codec_register(&codec), 0);
+        cr_assert_eq(sets(V(7)), 0);
+        weft_context *here = weft_context_capture(), *across;
+        cr_assert_eq(weft_context_inject(here, count_header, &sent), 1);
+        cr_assert_eq(weft_context_cross(WEFT_BORDER_PROCESS, &across), 0);
+        cr_assert_eq(weft_context_inject(across, count_header, &sent), 1);
+        cr_assert_eq(sent, 2);
+        weft_context_unref(across);
+        weft_context_unref(here);
+        assert_checks();
+}
+
+/* ---- without memory ---- */
+
+static int allowed;
+
+static int fails_after_some(size_t size)
+{
+        (void)size;
+        return allowed-- <= 0;
+}
+
+static int set_with(int allocations, weft_var *of)
+{
+        allowed = allocations;
+        weft__alloc_fails = fails_after_some;
+        int r = weft_set(of, V(1), NULL);
+        weft__alloc_fails = NULL;
+        return r;
+}
+
+static int cross_with(int allocations, weft_context **ret)
+{
+        allowed = allocations;
+        weft__alloc_fails = fails_after_some;
+        int r = weft_context_cross(WEFT_BORDER_TASK, ret);
+        weft__alloc_fails = NULL;
+        return r;
+}
+
+Test(explain, C8_recording_that_finds_no_memory_is_not_begun)
+{
+        weft__alloc_fails = fails_after_some;
+        int r = weft_explain_record(true);
+        weft__alloc_fails = NULL;
+        if (r == -EOPNOTSUPP)
+                cr_skip_test("built without");
+        cr_assert_eq(r, -ENOMEM);
+        cr_assert_eq(sets(V(7)), 0);
+        cr_assert(says(&var, "places are not recorded"));
+        cr_assert_eq(weft_explain_record(true), 0);
+        cr_assert_eq(sets(V(8)), 0);
+        cr_assert(says(&var, "var is number 8\n"));
+}
+
+Test(explain, C8_a_set_that_finds_no_memory_for_its_note_changes_nothing)
+{
+        enum { VARS = 300 };
+        static weft_var many[VARS];
+        int refused = 0, r;
+        skip_unless_recorded();
+        for (int i = 0; i < VARS; i++) {
+                many[i] = (weft_var)WEFT_VAR_INIT("one of many");
+                for (int n = 0; (r = set_with(n, &many[i])) < 0; n++, refused++) {
+                        cr_assert_eq(r, -ENOMEM);
+                        cr_assert_eq(weft_lookup(&many[i], &(void *){0}), -ENOENT);
+                        cr_assert(i == 0 || weft_get(&many[i - 1]) == V(1));
+                }
+                cr_assert(says(&many[i], "  set at "));
+        }
+        cr_assert_gt(refused, 10);
+}
+
+/* With so many vars that it is far from what a context holds itself. */
+Test(explain, C8_a_task_whose_place_finds_no_memory_is_not_handed_over)
+{
+        enum { VARS = 40 };
+        static weft_var many[VARS];
+        weft_context *across = NULL;
+        int refused = 0, r;
+        for (int i = 0; i < VARS; i++) {
+                many[i] = (weft_var)WEFT_VAR_INIT("one of many");
+                cr_assert_eq(weft_set(&many[i], V(i + 1), NULL), 0);
+        }
+        skip_unless_recorded();
+        for (int n = 0; (r = cross_with(n, &across)) < 0; n++, refused++) {
+                cr_assert_eq(r, -ENOMEM);
+                cr_assert_null(across);
+                cr_assert_eq(weft_get(&many[VARS - 1]), V(VARS));
+        }
+        cr_assert_geq(refused, 2);
+        weft_context *here = weft_context_swap(across);
+        cr_assert(weft_context_equal(here, across));
+        cr_assert(says(&many[0], "this is a task, submitted at "));
+        weft_context_unref(here);
+}
+
 /* ---- off ---- */
+
+Test(explain, a_0_in_the_environment_does_not_ask_for_it)
+{
+        cr_assert_str_eq(getenv("WEFT_EXPLAIN"), "0");
+        cr_assert_eq(sets(V(7)), 0);
+        cr_assert(says(&var, "places are not recorded"));
+}
 
 Test(explain, without_recording_it_tells_what_there_is)
 {
-        cr_assert_eq(weft_explain_record(false) == 0, weft_explain_record(false) == 0);
         cr_assert_eq(weft_set(&var, V(1), NULL), 0);
         cr_assert(says(&var, "var is number 1\n"));
         cr_assert(says(&var, "places are not recorded"));
@@ -317,14 +585,14 @@ Test(explain, without_recording_it_tells_what_there_is)
 
 static int format_lines(void *value, char *text, size_t size)
 {
-        return N(value) ? snprintf(text, size, "a\n  set at\x1b") : -1;
+        return N(value) ? snprintf(text, size, "a\n  set at\x1b\x7f~") : -1;
 }
 
 Test(explain, a_value_makes_no_lines_and_one_that_has_no_text_is_a_pointer)
 {
         static weft_var lines = WEFT_VAR_INIT("lines", .format = format_lines);
         cr_assert_eq(weft_set(&lines, V(1), NULL), 0);
-        cr_assert(says(&lines, "lines is a\\x0a  set at\\x1b\n"));
+        cr_assert(says(&lines, "lines is a\\x0a  set at\\x1b\\x7f~\n"));
         cr_assert_eq(weft_set(&lines, V(0), NULL), 0);
         cr_assert(says(&lines, "lines is (nil)\n"));
 }

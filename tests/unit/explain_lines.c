@@ -70,3 +70,46 @@ Test(explain_lines, lines_of_sets_submits_and_blocks)
                 cr_assert(says_line("  set at ", __LINE__ - 1, __func__));
         finish(pool);
 }
+
+static weft_var inner = WEFT_VAR_INIT("inner");
+
+/* As code does that is compiled without lines. */
+static void binds_inner(void *value)
+{
+        CHECK((weft_set)(&inner, value, NULL) == 0);
+}
+
+static weft_var outer = WEFT_VAR_INIT("outer", .release = binds_inner);
+
+Test(explain_lines, what_a_call_runs_is_not_said_to_be_at_its_line)
+{
+        char text[1024];
+        skip_unless_recorded();
+        cr_assert_eq(weft_set(&outer, V(1), NULL), 0);
+        cr_assert_eq(weft_set(&outer, V(2), NULL), 0);
+        cr_assert_eq(weft_get(&inner), V(1));
+        weft_explain(&inner, text, sizeof(text));
+        cr_assert(strstr(text, "  set at ") && !strstr(text, __FILE__), "%s", text);
+}
+
+Test(explain_lines, a_dump_has_them_too)
+{
+        if (IN_EMULATOR)
+                cr_skip_test("no copy of the process there");
+        skip_unless_recorded();
+        weft_pool *pool = begin(1);
+        struct plug plug;
+        char *text = NULL, has[300];
+        size_t size = 0;
+        FILE *file = open_memstream(&text, &size);
+        plug_in(&plug, pool, 1);
+        submit_line = __LINE__ + 1;
+        cr_assert_eq(weft_submit(pool, nothing, NULL), 0);
+        cr_assert_eq(weft_dump(file), 0);
+        fclose(file);
+        plug_out(&plug);
+        finish(pool);
+        snprintf(has, sizeof(has), ", submitted in %s:%d\n", __FILE__, submit_line);
+        cr_assert(strstr(text, has), "not \"%s\" in:\n%s", has, text);
+        free(text);
+}

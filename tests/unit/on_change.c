@@ -7,6 +7,8 @@
 
 #include <weft/fork.h>
 
+#include "context/memory.h"
+
 /* ---- a thread-local that follows ---- */
 
 static _Thread_local void *follower;
@@ -79,6 +81,39 @@ static int returns_early(void)
                 return 1;
         }
         return 0;
+}
+
+static void *told_previous, *told_next;
+
+static void note_values(void *previous, void *next, void *user)
+{
+        told_previous = previous;
+        told_next = next;
+        ++*(int *)user;
+}
+
+Test(on_change, C11_where_the_var_is_not_set_the_fallback_is_told)
+{
+        static int n;
+        static weft_var falls = WEFT_VAR_INIT("falls", .fallback = V(7), .on_change = note_values,
+                                              .on_change_user = &n);
+        weft_token token;
+        cr_assert_eq(weft_set(&falls, V(7), &token), 0); /* as before */
+        cr_assert_eq(n, 0);
+        cr_assert_eq(weft_set(&falls, V(8), NULL), 0);
+        cr_assert_eq(n, 1);
+        cr_assert_eq(weft_reset(&falls, &token), 0);
+        cr_assert_eq(n, 2);
+        cr_assert_eq(told_previous, V(8));
+        cr_assert_eq(told_next, V(7));
+        cr_assert_eq(weft_set(&falls, NULL, NULL), 0);
+        cr_assert_eq(n, 3);
+        cr_assert_eq(told_previous, V(7));
+        cr_assert_null(told_next);
+        weft_context_unref(weft_context_swap(NULL));
+        cr_assert_eq(n, 4);
+        cr_assert_null(told_previous);
+        cr_assert_eq(told_next, V(7));
 }
 
 Test(on_change, C11_the_end_of_a_block_is_told)
@@ -613,4 +648,58 @@ Test(on_change, C11_hooks_of_several_vars_and_of_none_that_was_retired)
                 for (int i = 0; i < VARS; i++)
                         cr_assert_eq(n[i], 4 * round, "var %d told %d times", i, n[i]);
         }
+}
+
+static int allocated;
+
+static int count_allocation(size_t size)
+{
+        (void)size;
+        allocated++;
+        return 0;
+}
+
+/* How often memory is asked for by vars that are set once and retired, one after the other. */
+static int allocations_of(int vars, void (*on_change)(void *, void *, void *))
+{
+        int n = 0;
+        allocated = 0;
+        weft__alloc_fails = count_allocation;
+        for (int i = 0; i < vars; i++) {
+                weft_var passing =
+                    WEFT_VAR_INIT("passing", .on_change = on_change, .on_change_user = &n);
+                weft_set(&passing, V(1), NULL);
+                weft_context_unref(weft_context_swap(NULL));
+                weft_var_fini(&passing);
+        }
+        weft__alloc_fails = NULL;
+        cr_assert_eq(n, on_change ? 2 * vars : 0);
+        return allocated;
+}
+
+Test(on_change, C11_vars_that_come_and_go_take_no_more_memory_than_others)
+{
+        allocations_of(300, NULL); /* until contexts are as high as they are going to be */
+        int without = allocations_of(1000, NULL);
+        int with = allocations_of(1000, count_to_user);
+        cr_assert_lt(with, without + 10, "%d allocations, and %d without hooks", with, without);
+}
+
+static int granted;
+
+static int grant_little(size_t size)
+{
+        granted += size <= 32;
+        return size > 32;
+}
+
+Test(on_change, C8_C11_first_sets_that_find_no_memory_keep_no_more_than_one_would)
+{
+        weft__alloc_fails = grant_little;
+        for (int i = 0; i < 10; i++)
+                cr_assert_eq(weft_set(&var, V(1), NULL), -ENOMEM);
+        weft__alloc_fails = NULL;
+        cr_assert_leq(granted, 1);
+        cr_assert_eq(weft_set(&var, V(1), NULL), 0);
+        cr_assert(follows(V(1)));
 }
