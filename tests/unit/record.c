@@ -5,6 +5,8 @@
  */
 #include "pool_help.h"
 
+#include "context/memory.h"
+
 /* ---- what was written, read ------------------------------------------------------------------ */
 
 struct stretch {
@@ -548,6 +550,141 @@ Test(record, a_var_without_a_name_is_none_that_is_asked_for, .timeout = 60)
         char *text = read_file(file);
         cr_assert_not_null(strstr(text, "no 5"));
         free(text);
+}
+
+/* A folder of the test's own, in which it is from now on. */
+static void begin_folder(char *folder)
+{
+        strcpy(folder, "/tmp/weft-record-XXXXXX");
+        cr_assert_not_null(mkdtemp(folder));
+        cr_assert_eq(chdir(folder), 0);
+}
+
+/* How many stretches a file has. Without any file left there the folder can go. */
+static int stretches_in(const char *name)
+{
+        char *text = read_file(name);
+        int n = count_of(text, "\"ph\":\"X\"");
+        free(text);
+        return n;
+}
+
+Test(record, files_are_numbered_as_pools_were_made_in_whatever_order_they_end, .timeout = 60)
+{
+        char folder[32];
+        weft_pool *pool[4];
+        begin_folder(folder);
+        setenv("WEFT_RECORD", "r", 1); /* as short as a name can be */
+        setenv("WEFT_RECORD_VAR", "", 1);
+        for (int i = 0; i < 4; i++) {
+                pool[i] = begin(1);
+                for (int k = 0; k <= i; k++)
+                        run_one(pool[i], nothing, NULL);
+        }
+        finish(pool[1]);
+        finish(pool[0]);
+        finish(pool[3]);
+        finish(pool[2]);
+        cr_assert_eq(stretches_in("r"), 1);
+        cr_assert_eq(stretches_in("r.2"), 2);
+        cr_assert_eq(stretches_in("r.3"), 3);
+        cr_assert_eq(stretches_in("r.4"), 4);
+        cr_assert_eq(rmdir(folder), 0, "another file");
+}
+
+Test(record, an_empty_name_of_a_var_is_none, .timeout = 60)
+{
+        char folder[32];
+        begin_folder(folder);
+        setenv("WEFT_RECORD", "record.json", 1);
+        setenv("WEFT_RECORD_VAR", "", 1);
+        weft_pool *pool = begin(1);
+        run_one(pool, nothing, NULL);
+        finish(pool);
+        char *text = read_file("record.json");
+        cr_assert_not_null(strstr(text, "\"var\":\"\""));
+        cr_assert_null(strstr(text, "\"value\""));
+        free(text);
+        cr_assert_eq(rmdir(folder), 0);
+}
+
+static int destroys(void *pool)
+{
+        weft_pool_destroy(pool);
+        return access("r", F_OK) == 0 ? 7 : 0;
+}
+
+Test(record, a_child_of_a_fork_writes_no_file, .timeout = 60)
+{
+        char folder[32];
+        begin_folder(folder);
+        setenv("WEFT_RECORD", "r", 1);
+        weft_pool *pool = begin(1);
+        run_one(pool, nothing, NULL);
+        cr_assert_eq(in_child(destroys, pool), 0);
+        finish(pool);
+        cr_assert_eq(stretches_in("r"), 1);
+        cr_assert_eq(rmdir(folder), 0);
+}
+
+Test(record, a_program_may_take_the_wish_back, .timeout = 60)
+{
+        char folder[32];
+        begin_folder(folder);
+        setenv("WEFT_RECORD", "r", 1);
+        weft_pool *pool = begin(1);
+        run_one(pool, nothing, NULL);
+        unsetenv("WEFT_RECORD");
+        finish(pool);
+        cr_assert_eq(rmdir(folder), 0, "a file");
+}
+
+/* Sizes of allocations that fail, on the test's own thread. */
+static _Thread_local size_t least_refused = SIZE_MAX, most_refused;
+
+static int is_of_these(size_t size)
+{
+        return size >= least_refused && size <= most_refused;
+}
+
+/* What a pool says on standard error that is created, runs a task and is destroyed, while
+ * allocations of some sizes fail, from its start on or at its end. */
+static void pool_without_memory(bool at_start, size_t least, size_t most, char *said, size_t size)
+{
+        FILE *error = tmpfile();
+        int before = dup(STDERR_FILENO);
+        cr_assert_not_null(error);
+        dup2(fileno(error), STDERR_FILENO);
+        least_refused = at_start ? least : SIZE_MAX;
+        most_refused = most;
+        weft_pool *pool = begin(1);
+        run_one(pool, nothing, NULL);
+        least_refused = least;
+        finish(pool);
+        least_refused = SIZE_MAX;
+        dup2(before, STDERR_FILENO);
+        close(before);
+        rewind(error);
+        said[fread(said, 1, size - 1, error)] = '\0';
+        fclose(error);
+}
+
+Test(record, without_memory_there_is_no_record_and_all_else_goes_on, .timeout = 60)
+{
+        char folder[32], said[256];
+        weft__alloc_fails = is_of_these;
+        begin_folder(folder);
+        setenv("WEFT_RECORD", "r", 1);
+        pool_without_memory(true, 1 << 20, SIZE_MAX, said, sizeof(said)); /* a tape */
+        cr_assert_str_eq(said, "");
+        cr_assert_neq(access("r", F_OK), 0);
+        pool_without_memory(false, 16 + 1, 16 + 1, said, sizeof(said)); /* the name */
+        cr_assert_str_eq(said, "");
+        cr_assert_neq(access("r", F_OK), 0);
+        pool_without_memory(false, 18, SIZE_MAX, said, sizeof(said)); /* what is written */
+        cr_assert_str_eq(said, "weft: no memory to write a record\n");
+        unlink("r.2");
+        cr_assert_eq(rmdir(folder), 0);
 }
 
 Test(record, a_file_that_cannot_be_made_harms_nobody, .timeout = 60)

@@ -6,6 +6,7 @@
 #include "pool_help.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
@@ -132,6 +133,48 @@ Test(stacks, without_marks_stacks_end_before_the_mappings_do, .timeout = 60)
                         weft__stacks_give(&stacks, taken[i]);
         }
         weft__stacks_fini(&stacks);
+}
+
+/* What the system says of mappings, in the place of the C library's fopen(); NULL: its own. */
+static const char *max_map_count;
+
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): see its header */
+FILE *fopen(const char *path, const char *mode)
+{
+        int how =
+            *mode == 'r' ? O_RDONLY : O_WRONLY | O_CREAT | (*mode == 'w' ? O_TRUNC : O_APPEND);
+        if (max_map_count && strcmp(path, "/proc/sys/vm/max_map_count") == 0)
+                return fmemopen((void *)max_map_count, strlen(max_map_count), "r");
+        int fd = open(path, how | O_CLOEXEC, 0666);
+        return fd < 0 ? NULL : fdopen(fd, mode);
+}
+
+/* How many stacks are to be had; in a process of its own, since it is asked once. */
+static int stacks_come_to(void *number)
+{
+        weft__stacks stacks;
+        int n = 0;
+        weft__guards_by_mprotect = true;
+        weft__stacks_init(&stacks, 3 * weft__page_size());
+        while (n < 10000 && weft__stacks_take(&stacks).low)
+                n++;
+        if (n != N(number))
+                dprintf(STDERR_FILENO, "%d stacks\n", n);
+        return n == N(number) ? 0 : 1;
+}
+
+/* Three quarters of the mappings, two for each; and of 1024 at least, which no system goes below. */
+Test(stacks, without_marks_there_are_as_many_as_the_system_allows_mappings_for, .timeout = 60)
+{
+        static const struct {
+                const char *says;
+                int stacks;
+        } of[] = {
+            {"4096\n", 1536}, {"1024\n", 384}, {"1023\n", 384}, {"-1\n", 384}, {"many\n", 384}};
+        for (size_t i = 0; i < sizeof(of) / sizeof(*of); i++) {
+                max_map_count = of[i].says;
+                cr_assert_eq(in_child(stacks_come_to, V(of[i].stacks)), 0, "%s", of[i].says);
+        }
 }
 
 /* ---- a task that runs over its stack --------------------------------------------------------- */
