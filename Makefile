@@ -215,7 +215,7 @@ RUNNER       := -lcriterion
 else
 RUNNER_FLAGS := -Itests/run
 RUNNER       := $(call objects,tests/run/run.c $(or $(MAIN_$(VARIANT)),tests/run/main.c))
-$(UNIT) $(SELFTEST): $(RUNNER)
+$(UNIT) $(SELFTEST) $(B)/remote/message: $(RUNNER)
 endif
 
 program = $(link) -MMD -MP $(COMMON) $(1) $< $(2) $(B)/libweft.a $(LIBS) -lm -o $@
@@ -345,6 +345,11 @@ $(B)/remote/check: $(call objects,tests/remote/check.c tests/remote/processes.c)
 $(B)/remote/worker: $(call objects,tests/remote/worker.c) $(REMOTE_LIBS)
 	$(link) $(COMMON) $^ -lnats $(LIBS) -o $@
 
+# What is read of messages: tests as in unit/, with nothing but libnats.
+$(B)/remote/message: tests/remote/message.c $(B)/obj/adapt/nats/message.c.o $(B)/libweft.a \
+    $(B)/flags
+	$(call program,-I. $(RUNNER_FLAGS),$(B)/obj/adapt/nats/message.c.o $(RUNNER) -lnats)
+
 $(B)/obj/tests/remote/%.c.o: tests/remote/%.c $(B)/flags
 	$(compile) $(COMMON) $< -o $@
 
@@ -437,7 +442,8 @@ check-remote:  ## calls in other processes, over NATS: servers and workers that 
 	@+$(submake) remote-programs
 	@MAKE='$(MAKE_COMMAND)' CC='$(CC)' LIBS='$(LIBS)' tests/remote/run
 
-remote-programs: $(REMOTE) $(filter $(B)/examples/adapt_nats_%,$(ADAPT_EXAMPLES))
+remote-programs: $(REMOTE) $(B)/remote/message \
+    $(filter $(B)/examples/adapt_nats_%,$(ADAPT_EXAMPLES))
 
 check-model:  ## the concurrency core under a model checker
 	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_model)'
@@ -507,8 +513,8 @@ coverage:  ## what the tests cover, and fail if it is too little; pages: build/c
 	@tests/coverage/report $(COVERAGE_CLANG) build/coverage/report build/coverage \
 	    build/coverage-stress
 
-coverage-unit: unit-programs $(B)/libweft.so
-	@JOBS=$(JOBS) tests/run/suite coverage $(B)/log $(SELFTEST) $(UNIT)
+coverage-unit: unit-programs $(B)/remote/message $(B)/libweft.so
+	@JOBS=$(JOBS) tests/run/suite coverage $(B)/log $(SELFTEST) $(UNIT) $(B)/remote/message
 
 coverage-stress: $(STRESS) $(B)/libweft.so
 	@JOBS=$(JOBS) tests/run/suite coverage $(B)/log $(STRESS)
@@ -799,7 +805,7 @@ DEPS_gdb      := gdb
 DEPS_adapt    := g++ clang libomp-dev libglib2.0-dev libuv1-dev pkg-config
 DEPS_guides   := g++ clang libblocksruntime-dev libglib2.0-dev libuv1-dev libtbb-dev pkg-config \
                  python3
-DEPS_remote   := libnats-dev pkg-config binutils procps
+DEPS_remote   := libcriterion-dev libnats-dev pkg-config binutils procps
 DEPS_server_test := curl sqlite3 wrk
 DEPS_perf     := libjansson-dev
 DEPS_rivals   := g++ clang libomp-dev libtbb-dev libglib2.0-dev libuv1-dev pkg-config gnuplot-nox
@@ -813,7 +819,8 @@ DEPS_valgrind := valgrind libc6-dbg
 DEPS_model    := gcc binutils
 DEPS_faults   := libsqlite3-dev libhttp-parser-dev binutils
 DEPS_builds   := gcc clang lld llvm
-DEPS_coverage := clang-$(COVERAGE_CLANG) libclang-rt-$(COVERAGE_CLANG)-dev llvm-$(COVERAGE_CLANG) jq
+DEPS_coverage := clang-$(COVERAGE_CLANG) libclang-rt-$(COVERAGE_CLANG)-dev llvm-$(COVERAGE_CLANG) jq \
+                 libnats-dev
 DEPS_promela  := spin
 DEPS_aarch64  := gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 DEPS := $(sort $(foreach d,build check abi probes compare examples adapt docs guides remote \

@@ -221,12 +221,11 @@ void weft__remote_on_cancel(natsConnection *connection, natsSubscription *subscr
                             natsMsg *message, void *arg)
 {
         weft_remote *remote = arg;
-        char name[ID_SIZE], id[ID_SIZE];
+        char name[NAME_SIZE], id[ID_SIZE];
         weft_remote_call *job = NULL;
         (void)connection;
         (void)subscription;
-        /* PREFIX.cancel.NAME.ID; the prefix has no dot. */
-        if (sscanf(natsMsg_GetSubject(message), "%*[^.].%*[^.].%64[^.].%64[^.]", name, id) == 2) {
+        if (weft__remote_read_subject(natsMsg_GetSubject(message), name, id)) {
                 weft__remote_lock(remote);
                 job = job_of(remote, name, id);
                 if (job)

@@ -31,8 +31,7 @@ static bool is_word(const char *word, size_t longest)
 
 bool weft__remote_is_name(const char *name)
 {
-        return is_word(name, WEFT_REMOTE_NAME_MAX) &&
-               ((name[0] >= 'a' && name[0] <= 'z') || (name[0] >= 'A' && name[0] <= 'Z'));
+        return is_word(name, WEFT_REMOTE_NAME_MAX) && !strchr("0123456789-_", name[0]);
 }
 
 bool weft__remote_is_id(const char *id)
@@ -54,6 +53,19 @@ void weft__remote_subject(const weft_remote *remote, char ret[SUBJECT_SIZE], con
 {
         snprintf(ret, SUBJECT_SIZE, "%s.%s.%s%s%s", remote->prefix, word, name, id ? "." : "",
                  id ? id : "");
+}
+
+bool weft__remote_read_subject(const char *subject, char ret_name[NAME_SIZE], char ret_id[ID_SIZE])
+{
+        char word[4][ID_SIZE], more;
+        /* The %c is for what there is not to be. */
+        if (sscanf(subject, "%64[^.].%64[^.].%64[^.].%64[^.]%c", word[0], word[1], word[2], word[3],
+                   &more) != 4 ||
+            !weft__remote_is_name(word[2]) || !weft__remote_is_id(word[3]))
+                return false;
+        strcpy(ret_name, word[2]);
+        strcpy(ret_id, word[3]);
+        return true;
 }
 
 /* ---- headers ---- */

@@ -161,6 +161,9 @@ void weft__remote_random_id(char ret_id[ID_SIZE]);
 void weft__remote_subject(const weft_remote *remote, char ret[SUBJECT_SIZE], const char *word,
                           const char *name, const char *id);
 
+/* The last two of PREFIX.word.name.id; false: it is none. */
+bool weft__remote_read_subject(const char *subject, char ret_name[NAME_SIZE], char ret_id[ID_SIZE]);
+
 /* The headers of the current context: 0; -EMSGSIZE: too many; or as weft_context_inject(). */
 int weft__remote_put_context(natsMsg *message);
 
