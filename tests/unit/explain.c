@@ -98,10 +98,13 @@ static A_PLACE int resets(weft_token *token)
 
 Test(explain, where_a_var_was_set)
 {
+        char text[SIZE];
         skip_unless_recorded();
         cr_assert_eq(sets(V(7)), 0);
         cr_assert(says(&var, "var is number 7\n"));
         cr_assert(says_place(&var, "set at", (const void *)sets));
+        weft_explain(&var, text, sizeof(text));
+        cr_assert_null(strchr(text, '/'), "the file by its name alone:\n%s", text);
         cr_assert(says(&other, "other is not set here\n  it was never set in this process\n"));
         assert_checks();
 }

@@ -71,6 +71,27 @@ Test(explain_lines, lines_of_sets_submits_and_blocks)
         finish(pool);
 }
 
+static weft_var dropped = WEFT_VAR_INIT("dropped", .drop_at = WEFT_BORDER_TASK);
+
+static int looks_for_dropped(void *unused)
+{
+        char text[1024], has[300];
+        (void)unused;
+        snprintf(has, sizeof(has), "by its policy; it was set at %s:%d (", __FILE__, set_line);
+        CHECK(weft_explain(&dropped, text, sizeof(text)) > 0 && strstr(text, has));
+        return 0;
+}
+
+Test(explain_lines, the_line_of_a_set_is_told_beyond_the_border_that_dropped_it)
+{
+        skip_unless_recorded();
+        weft_pool *pool = begin(1);
+        set_line = __LINE__ + 1;
+        cr_assert_eq(weft_set(&dropped, V(2), NULL), 0);
+        cr_assert_eq(join(spawn(pool, looks_for_dropped, NULL)), 0);
+        finish(pool);
+}
+
 static weft_var inner = WEFT_VAR_INIT("inner");
 
 /* As code does that is compiled without lines. */
