@@ -223,7 +223,7 @@ static void tell_held(struct pool_seen *pool, int64_t now)
 static bool is_stuck(const struct weft__seen *s)
 {
         return s->doing == WEFT__WAITS && s->until == WEFT_FOREVER && s->on != WEFT__ON_TIME &&
-               s->on != WEFT__ON_FD && s->on != WEFT__ON_BLOCKING && s->on != WEFT__ON_NOTHING;
+               s->on != WEFT__ON_FD && s->on != WEFT__ON_BLOCKING;
 }
 
 /* The task whose end this one awaits. */

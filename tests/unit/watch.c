@@ -50,6 +50,22 @@ static bool reported(const char *text)
         return is;
 }
 
+/* ---- what tasks do ---- */
+
+static weft_event never;
+
+static int waits(void *unused)
+{
+        (void)unused;
+        return weft_event_wait(&never, WEFT_FOREVER);
+}
+
+static int blocks(void *go)
+{
+        plug__wait(go);
+        return 0;
+}
+
 /* Long enough for whatever there is to be found, twice. */
 static void wait_long(void)
 {
@@ -195,15 +211,42 @@ Test(watch, says_nothing_of_workers_that_are_busy_with_one_task_after_another, .
         finish(pool);
 }
 
-/* ---- all tasks wait ---- */
+/* A limit that is not over yet when it has looked several times. */
+enum { FAR_LIMIT_MS = 20000, SEVERAL_LOOKS_MS = 1100 };
 
-static weft_event never;
-
-static int waits(void *unused)
+static bool looked_several_times(int64_t began)
 {
-        (void)unused;
-        return weft_event_wait(&never, WEFT_FOREVER);
+        while (weft_now() < began + SEVERAL_LOOKS_MS * MS)
+                usleep(1000);
+        return weft_now() < began + FAR_LIMIT_MS * MS;
 }
+
+Test(watch, says_nothing_before_the_limit, .timeout = 120)
+{
+        skip_copies_in_emulator();
+        weft_pool *pool = begin(1);
+        int64_t began = weft_now();
+        sem_t go;
+
+        sem_init(&go, 0, 0);
+        cr_assert_eq(weft_watch_begin(FAR_LIMIT_MS * MS, keep_report, &reports), 0);
+        weft_task *task = spawn(pool, blocks, &go);
+        if (looked_several_times(began))
+                cr_expect_eq(atomic_load(&reports.held), 0, "%s", reports.text);
+        sem_post(&go);
+        join(task);
+        weft_event_init(&never);
+        task = spawn(pool, waits, NULL);
+        began = weft_now();
+        if (looked_several_times(began))
+                cr_expect_eq(atomic_load(&reports.waits), 0, "%s", reports.text);
+        weft_event_set(&never);
+        join(task);
+        cr_expect_eq(weft_watch_end(), 0);
+        finish(pool);
+}
+
+/* ---- all tasks wait ---- */
 
 static int waits_until(void *unused)
 {
@@ -220,12 +263,6 @@ static int sleeps(void *unused)
 static int waits_for_pipe(void *fd)
 {
         return weft_wait_fd(*(int *)fd, POLLIN, WEFT_FOREVER);
-}
-
-static int blocks(void *go)
-{
-        plug__wait(go);
-        return 0;
 }
 
 static int calls(void *go)
@@ -258,6 +295,66 @@ Test(watch, suspects_a_deadlock_when_all_tasks_wait, .timeout = 120)
         cr_expect_eq(atomic_load(&reports.waits), 1);
         cr_expect_eq(weft_watch_end(), 0);
         finish(other);
+        finish(pool);
+}
+
+Test(watch, shows_two_hundred_of_those_that_wait, .timeout = 120)
+{
+        skip_copies_in_emulator();
+        weft_pool *pool = begin(1);
+
+        weft_event_init(&never);
+        for (int i = 0; i < 207; i++)
+                cr_assert_eq(weft_submit(pool, waits, V(0x1000 + i)), 0);
+        watch();
+        cr_expect(reaches(&reports.waits, 1));
+        cr_expect(reported("and 7 more\n"));
+        cr_expect_eq(weft_watch_end(), 0);
+        int shown = 0;
+        for (const char *at = reports.text; (at = strstr(at, ", arg 0x1")); at++)
+                shown++;
+        cr_expect_eq(shown, 200);
+        weft_event_set(&never);
+        finish(pool);
+}
+
+static int long_text(void *value, char *text, size_t size)
+{
+        (void)value;
+        memset(text, 'x', size - 1);
+        text[size - 1] = '\0';
+        return (int)size - 1;
+}
+
+static atomic_int length_of_report;
+
+static void measure_report(const char *report, void *arg)
+{
+        (void)arg;
+        atomic_store(&length_of_report, (int)strlen(report));
+}
+
+/* Of 200 tasks with some 2 KiB of values each. */
+Test(watch, a_report_is_cut_where_it_is_too_long, .timeout = 120)
+{
+        enum { VARS = 8, MOST = 256 * 1024 };
+        static weft_var many[VARS];
+        skip_copies_in_emulator();
+        weft_pool *pool = begin(1);
+
+        weft_event_init(&never);
+        for (int i = 0; i < VARS; i++) {
+                many[i] = (weft_var)WEFT_VAR_INIT("long", .format = long_text);
+                cr_assert_eq(weft_set(&many[i], V(1), NULL), 0);
+        }
+        for (int i = 0; i < 200; i++)
+                cr_assert_eq(weft_submit(pool, waits, NULL), 0);
+        cr_assert_eq(weft_watch_begin(LIMIT_MS * MS, measure_report, NULL), 0);
+        while (atomic_load(&length_of_report) == 0)
+                usleep(1000);
+        cr_expect_eq(weft_watch_end(), 0);
+        cr_expect_eq(atomic_load(&length_of_report), MOST - 1);
+        weft_event_set(&never);
         finish(pool);
 }
 
@@ -313,6 +410,18 @@ Test(watch, suspects_none_while_one_sleeps, .timeout = 60)
 {
         skip_copies_in_emulator();
         expect_silence(sleeps, NULL);
+}
+
+static int sleeps_for_ever(void *unused)
+{
+        (void)unused;
+        return weft_sleep_until(WEFT_FOREVER);
+}
+
+Test(watch, suspects_none_while_one_means_to_sleep_for_ever, .timeout = 60)
+{
+        skip_copies_in_emulator();
+        expect_silence(sleeps_for_ever, NULL);
 }
 
 Test(watch, suspects_none_while_one_waits_for_a_descriptor, .timeout = 60)
@@ -406,6 +515,50 @@ Test(watch, is_on_once_and_not_ended_by_its_report, .timeout = 60)
         cr_assert_eq(weft_watch_begin(1, NULL, NULL), 0);
         cr_expect_eq(weft_watch_end(), 0);
         finish(pool);
+}
+
+static atomic_int caught;
+
+static void on_signal(int signo)
+{
+        (void)signo;
+        atomic_fetch_add(&caught, 1);
+}
+
+Test(watch, its_thread_takes_no_signals, .timeout = 60)
+{
+        struct sigaction action = {.sa_handler = on_signal};
+        sigset_t set;
+
+        sigemptyset(&set);
+        sigaddset(&set, SIGUSR2);
+        cr_assert_eq(sigaction(SIGUSR2, &action, NULL), 0);
+        cr_assert_eq(weft_watch_begin(LIMIT_MS * MS, NULL, NULL), 0);
+        cr_assert_eq(pthread_sigmask(SIG_BLOCK, &set, NULL), 0);
+        cr_assert_eq(kill(getpid(), SIGUSR2), 0);
+        wait_long();
+        cr_expect_eq(atomic_load(&caught), 0); /* it waits for somebody who takes it */
+        cr_assert_eq(pthread_sigmask(SIG_UNBLOCK, &set, NULL), 0);
+        cr_expect_eq(atomic_load(&caught), 1);
+        cr_expect_eq(weft_watch_end(), 0);
+}
+
+static int watches_anew(void *unused)
+{
+        (void)unused;
+        CHILD_CHECK(weft_watch_end() == 0); /* there is none to be waited for */
+        CHILD_CHECK(weft_watch_begin(LIMIT_MS * MS, NULL, NULL) == 0);
+        CHILD_CHECK(weft_watch_begin(LIMIT_MS * MS, NULL, NULL) == -EALREADY);
+        CHILD_CHECK(weft_watch_end() == 0);
+        return 0;
+}
+
+Test(watch, B1_in_the_child_of_a_fork_it_is_off, .timeout = 60)
+{
+        cr_assert_eq(weft_watch_begin(LIMIT_MS * MS, NULL, NULL), 0);
+        cr_expect_eq(in_child(watches_anew, NULL), 0);
+        cr_expect_eq(weft_watch_begin(LIMIT_MS * MS, NULL, NULL), -EALREADY);
+        cr_expect_eq(weft_watch_end(), 0);
 }
 
 /* Forks once; the child returns to the library. */
