@@ -608,10 +608,35 @@ Test(record, an_empty_name_of_a_var_is_none, .timeout = 60)
         cr_assert_eq(rmdir(folder), 0);
 }
 
+static int ends_with_a_pool(void *unused)
+{
+        (void)unused;
+        weft_pool *pool;
+        CHILD_CHECK(weft_pool_create(&pool, &(weft_pool_options){.workers = 1}) == 0);
+        CHILD_CHECK(join(spawn(pool, nothing, NULL)) == 0);
+        exit(0);
+}
+
+Test(record, of_a_pool_that_lives_at_the_end_of_the_process_there_is_one_too, .timeout = 60)
+{
+        char folder[32];
+        begin_folder(folder);
+        setenv("WEFT_RECORD", "r", 1);
+        cr_assert_eq(in_child(ends_with_a_pool, NULL), 0);
+        cr_assert_eq(stretches_in("r"), 1);
+        cr_assert_eq(rmdir(folder), 0, "another file");
+}
+
 static int destroys(void *pool)
 {
         weft_pool_destroy(pool);
         return access("r", F_OK) == 0 ? 7 : 0;
+}
+
+static int exits(void *unused)
+{
+        (void)unused;
+        exit(0);
 }
 
 Test(record, a_child_of_a_fork_writes_no_file, .timeout = 60)
@@ -621,6 +646,8 @@ Test(record, a_child_of_a_fork_writes_no_file, .timeout = 60)
         setenv("WEFT_RECORD", "r", 1);
         weft_pool *pool = begin(1);
         run_one(pool, nothing, NULL);
+        cr_assert_eq(in_child(exits, NULL), 0);
+        cr_assert_neq(access("r", F_OK), 0);
         cr_assert_eq(in_child(destroys, pool), 0);
         finish(pool);
         cr_assert_eq(stretches_in("r"), 1);
