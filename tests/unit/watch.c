@@ -54,6 +54,8 @@ static bool reported(const char *text)
 
 static weft_event never;
 
+static weft_event it_begins;
+
 static int waits(void *unused)
 {
         (void)unused;
@@ -487,6 +489,69 @@ Test(watch, knows_a_circle_of_tasks_that_await_each_other, .timeout = 60)
         finish(pool);
 }
 
+static weft_task *_Atomic chain[5]; /* each awaits the next; the second one of them is the last's */
+
+static int awaits_next(void *which)
+{
+        weft_event_wait(&it_begins, WEFT_FOREVER);
+        return weft_await(atomic_load(&chain[N(which) == 4 ? 2 : N(which) + 1]), WEFT_FOREVER);
+}
+
+static int number_of(const char *text)
+{
+        int n = 0;
+        pthread_mutex_lock(&reports.lock);
+        for (const char *at = reports.text; (at = strstr(at, text)); at++)
+                n++;
+        pthread_mutex_unlock(&reports.lock);
+        return n;
+}
+
+Test(watch, tells_a_circle_from_a_chain_that_leads_into_it, .timeout = 60)
+{
+        skip_copies_in_emulator();
+        weft_pool *pool = begin(2);
+        weft_event_init(&it_begins);
+        for (int i = 0; i < 5; i++)
+                atomic_store(&chain[i], spawn(pool, awaits_next, V(i)));
+        weft_event_set(&it_begins);
+        watch();
+        cr_expect(reaches(&reports.waits, 1));
+        cr_expect_eq(number_of("In a circle"), 1, "%s", reports.text);
+        cr_expect_eq(number_of(" awaits #"), 3, "%s", reports.text);
+        cr_expect_eq(weft_watch_end(), 0);
+        weft_task_cancel(atomic_load(&chain[3]));
+        for (int i = 0; i < 5; i++)
+                weft_await(atomic_load(&chain[i]), WEFT_FOREVER);
+        for (int i = 0; i < 5; i++)
+                weft_task_unref(atomic_load(&chain[i]));
+        finish(pool);
+}
+
+static int awaits(void *task)
+{
+        return weft_await(task, WEFT_FOREVER);
+}
+
+Test(watch, knows_no_circle_where_tasks_await_one_that_waits_for_something_else, .timeout = 60)
+{
+        skip_copies_in_emulator();
+        weft_pool *pool = begin(2);
+        weft_task *task[4];
+        weft_event_init(&never);
+        task[0] = spawn(pool, waits, NULL);
+        for (int i = 1; i < 4; i++)
+                task[i] = spawn(pool, awaits, task[i / 2]);
+        watch();
+        cr_expect(reaches(&reports.waits, 1));
+        cr_expect_eq(number_of("In a circle"), 0, "%s", reports.text);
+        cr_expect_eq(weft_watch_end(), 0);
+        weft_event_set(&never);
+        for (int i = 4; i--;)
+                join(task[i]);
+        finish(pool);
+}
+
 /* ---- on and off ---- */
 
 static void ends_itself(const char *report, void *arg)
@@ -558,6 +623,63 @@ Test(watch, B1_in_the_child_of_a_fork_it_is_off, .timeout = 60)
         cr_assert_eq(weft_watch_begin(LIMIT_MS * MS, NULL, NULL), 0);
         cr_expect_eq(in_child(watches_anew, NULL), 0);
         cr_expect_eq(weft_watch_begin(LIMIT_MS * MS, NULL, NULL), -EALREADY);
+        cr_expect_eq(weft_watch_end(), 0);
+}
+
+/* What is read from standard error until `text` was there. */
+static bool error_says(int fd, const char *text)
+{
+        static char said[1 << 16];
+        size_t length = 0;
+        for (ssize_t n; (n = read(fd, said + length, sizeof(said) - 1 - length)) > 0;) {
+                length += (size_t)n;
+                if (strstr(said, text))
+                        return true;
+        }
+        return false;
+}
+
+Test(watch, without_a_function_reports_go_to_standard_error, .timeout = 60)
+{
+        skip_copies_in_emulator();
+        weft_pool *pool = begin(1);
+        int ends[2], before = dup(STDERR_FILENO);
+        sem_t go;
+
+        sem_init(&go, 0, 0);
+        cr_assert_eq(pipe(ends), 0);
+        dup2(ends[1], STDERR_FILENO);
+        cr_assert_eq(weft_watch_begin(LIMIT_MS * MS, NULL, NULL), 0);
+        weft_task *task = spawn(pool, blocks, &go);
+        bool said = error_says(ends[0], "s at least by the task\n");
+        cr_expect_eq(weft_watch_end(), 0);
+        dup2(before, STDERR_FILENO);
+        cr_expect(said);
+        sem_post(&go);
+        join(task);
+        finish(pool);
+}
+
+static void *ends_while_cancelled(void *ended)
+{
+        pthread_cancel(pthread_self());
+        *(int *)ended = weft_watch_end();
+        pthread_testcancel();
+        return NULL;
+}
+
+Test(watch, B23_its_end_is_no_point_of_cancellation, .timeout = 60)
+{
+        pthread_t thread;
+        int ended = 1;
+        void *result;
+
+        cr_assert_eq(weft_watch_begin(LIMIT_MS * MS, NULL, NULL), 0);
+        cr_assert_eq(pthread_create(&thread, NULL, ends_while_cancelled, &ended), 0);
+        pthread_join(thread, &result);
+        cr_expect_eq(result, PTHREAD_CANCELED);
+        cr_expect_eq(ended, 0);
+        cr_assert_eq(weft_watch_begin(LIMIT_MS * MS, NULL, NULL), 0);
         cr_expect_eq(weft_watch_end(), 0);
 }
 
