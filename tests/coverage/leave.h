@@ -13,8 +13,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
 void __llvm_profile_initialize_file(void); /* it may not have begun yet: a constructor may leave */
 int __llvm_profile_write_file(void);
+#ifdef __cplusplus
+}
+#endif
 
 static inline __attribute__((noreturn)) void coverage_leave(int status)
 {
