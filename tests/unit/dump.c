@@ -264,6 +264,7 @@ Test(dump, says_for_how_long, .timeout = 60)
 Test(dump, shows_what_runs_and_what_is_queued_while_all_workers_are_stuck, .timeout = 60)
 {
         skip_copies_in_emulator();
+        skip_unless_workers(2);
         weft_pool *pool = begin(2);
         struct plug plug;
         weft_task *late;
@@ -327,6 +328,7 @@ static size_t indent_of(const char *dump, const char *what)
 Test(dump, tasks_stand_below_the_one_that_submitted_them, .timeout = 60)
 {
         skip_copies_in_emulator();
+        skip_unless_workers(1);
         weft_pool *pool = begin(1);
 
         weft_event_init(&it.go);
@@ -381,6 +383,7 @@ Test(dump, one_that_has_handed_its_worker_to_its_child_awaits_it, .timeout = 60)
 {
         skip_copies_in_emulator();
         skip_when_forced(migrate);
+        skip_unless_workers(1);
         weft_pool *pool = begin(1);
         sem_t started;
 
@@ -424,6 +427,7 @@ static weft_var endless = WEFT_VAR_INIT("endless", .format = hangs);
 Test(dump, values_are_written_by_their_var, .timeout = 60)
 {
         skip_copies_in_emulator();
+        skip_unless_workers(1);
         weft_pool *pool = begin(1);
         struct plug plug = {0};
         WEFT_WITH (&user, "ada \"l\"\n") {
@@ -541,6 +545,7 @@ static int dumps(void *unused)
 Test(dump, a_task_may_dump_and_sees_itself, .timeout = 60)
 {
         skip_copies_in_emulator();
+        skip_unless_workers(1);
         weft_pool *pool = begin(1);
         cr_expect_eq(join(spawn(pool, dumps, NULL)), 1);
         finish(pool);
@@ -600,6 +605,7 @@ static bool comes(int fd, const char *what)
 Test(dump, comes_at_a_signal_until_that_is_taken_back, .timeout = 120)
 {
         skip_copies_in_emulator();
+        skip_unless_workers(1);
         weft_pool *pool = begin(1);
         struct plug plug;
         int ends[2];
@@ -626,6 +632,7 @@ Test(dump, comes_at_a_signal_until_that_is_taken_back, .timeout = 120)
 Test(dump, at_a_signal_it_waits_for_room, .timeout = 120)
 {
         skip_copies_in_emulator();
+        skip_unless_workers(1);
         enum { TASKS = 500 };
         struct plug plug;
         int ends[2];

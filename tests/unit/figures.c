@@ -122,6 +122,7 @@ static int64_t value_in(const struct sample *samples, int n, const char *metric,
 
 Test(figures, for_prometheus_are_families_with_a_sample_for_each_pool, .timeout = 30)
 {
+        skip_when_forced(workers);
         weft_pool *web = named("web", 2), *db = named("a \"b\\\n\xc3", 1);
         struct sample samples[64];
         struct plug plug;
@@ -150,6 +151,7 @@ Test(figures, for_prometheus_are_families_with_a_sample_for_each_pool, .timeout 
 
 Test(figures, as_text_are_a_line_for_each_pool, .timeout = 30)
 {
+        skip_when_forced(workers);
         char *text = written(WEFT_STATS_TEXT);
         cr_expect_str_eq(text, "");
         free(text);

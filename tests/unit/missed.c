@@ -33,9 +33,10 @@ static uint64_t missed(weft_pool *pool)
         return s.missed;
 }
 
-/* A pool all of whose workers sleep. */
+/* A pool all of whose workers sleep; each test knows what each of them does. */
 static weft_pool *asleep(unsigned workers)
 {
+        skip_unless_workers(workers);
         weft_pool *pool = begin(workers);
         for (int64_t end = in_ms(20000);
              atomic_load(&pool->idle.state) != workers << 16 && weft_now() < end;)

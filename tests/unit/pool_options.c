@@ -41,6 +41,7 @@ static int cpus_of_affinity(void)
 
 Test(pool_options, workers_is_the_number_of_threads, .timeout = 30)
 {
+        skip_when_forced(workers);
         for (unsigned workers = 1; workers <= 33; workers += 8) {
                 int before = threads_before();
                 weft_pool *pool = begin(workers);
@@ -53,6 +54,7 @@ Test(pool_options, workers_is_the_number_of_threads, .timeout = 30)
 
 Test(pool_options, default_is_at_most_one_worker_a_cpu, .timeout = 30)
 {
+        skip_when_forced(workers);
         weft_pool *pool = with_options(NULL);
         cr_assert_geq(weft_pool_workers(pool), 1);
         cr_assert_leq(weft_pool_workers(pool), (unsigned)cpus_of_affinity());
@@ -62,6 +64,7 @@ Test(pool_options, default_is_at_most_one_worker_a_cpu, .timeout = 30)
 
 Test(pool_options, default_follows_the_affinity_of_the_creator, .timeout = 30)
 {
+        skip_when_forced(workers);
         cpu_set_t all, one;
         int cpu = 0;
 
@@ -111,6 +114,7 @@ static int workers_under_quota(void *arg)
  * sight, in either version of the interface. */
 Test(pool_options, default_follows_the_cpu_quota_of_the_control_group, .timeout = 60)
 {
+        skip_when_forced(workers);
         static const char *const parents[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/cpu",
                                               "/sys/fs/cgroup/cpu,cpuacct"};
         int cpus = cpus_of_affinity(), tried = 0;
@@ -214,6 +218,7 @@ static bool has_thread(const char *name)
 
 Test(pool_options, threads_are_named_and_numbered, .timeout = 30)
 {
+        skip_when_forced(workers);
         weft_pool_options o = {.size = sizeof(o), .workers = 3, .name = "db"};
         weft_pool *pool = with_options(&o), *other = begin(1);
 
@@ -279,6 +284,7 @@ static void run_on(const cpu_set_t *set, size_t size, const cpu_set_t *wanted)
 
 Test(pool_options, workers_run_on_the_cpus_they_are_given, .timeout = 30)
 {
+        skip_when_forced(workers); /* one plug is for one worker */
         cpu_set_t all, one;
 
         cr_assert_eq(sched_getaffinity(0, sizeof(all), &all), 0);
@@ -296,6 +302,7 @@ Test(pool_options, workers_run_on_the_cpus_they_are_given, .timeout = 30)
 
 Test(pool_options, affinity_may_be_larger_than_cpu_set_t, .timeout = 30)
 {
+        skip_when_forced(workers);
         size_t size = CPU_ALLOC_SIZE(4096);
         cpu_set_t *large = CPU_ALLOC(4096);
         cpu_set_t all;
@@ -377,6 +384,7 @@ static int count_on_hooked_thread(void *arg)
 
 Test(pool_options, C6_hooks_run_once_a_worker_around_all_tasks_in_the_empty_context, .timeout = 30)
 {
+        skip_unless_workers(HOOKED);
         struct hooks h = {0};
         weft_pool_options o = {.size = sizeof(o),
                                .workers = HOOKED,
@@ -407,6 +415,7 @@ static void count_hook(unsigned worker, void *arg)
 
 Test(pool_options, either_hook_may_be_given_alone, .timeout = 30)
 {
+        skip_unless_workers(2);
         atomic_int starts = 0, stops = 0;
         weft_pool_options o = {.size = sizeof(o), .workers = 2, .on_start = count_hook};
 
@@ -479,6 +488,7 @@ Test(pool_options, longer_structure_is_taken_if_its_tail_is_zero, .timeout = 30)
 
 Test(pool_options, size_zero_means_the_fields_of_the_first_version, .timeout = 30)
 {
+        skip_when_forced(workers);
         struct future_options o = {.known = {.workers = 3}};
         memset(o.tail, 0xff, sizeof(o.tail));
         weft_pool *pool = with_options(&o.known);
