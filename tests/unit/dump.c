@@ -667,13 +667,16 @@ Test(dump, at_a_signal_in_the_child_of_a_fork_once_it_asks, .timeout = 120)
         skip_copies_in_emulator();
 #if defined(WEFT_TSAN)
         cr_skip_test("ThreadSanitizer keeps back the signals of a child of several threads");
-#elif defined(__SANITIZE_ADDRESS__)
-        cr_skip_test("once in a dozen times nothing is written there; it is not known why");
 #endif
         int ends[2];
         weft_pool *pool = begin(1);
         cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
         cr_assert_eq(weft_dump_on_signal(SIGUSR1, ends[1]), 0);
+        /* Once both threads are at work. AddressSanitizer uses its allocator in each that starts,
+         * and leaves a lock of it locked in a child that is made meanwhile. */
+        cr_assert_eq(join(spawn(pool, give, V(3))), 3);
+        raise(SIGUSR1);
+        cr_assert(comes(ends[0], "\n0 tasks\n"));
         cr_expect_eq(in_child(signal_in_child, ends), 0);
         finish(pool);
 }
