@@ -20,6 +20,7 @@
  *   --site PATTERN, --use N
  *                      only faults of these sites, as FILE:LINE, and of this use
  *   --table FILE       a line a site: file:line, function, call, uses, faults, problems
+ *   --slow SECONDS     tell which runs took longer than that
  *   --jobs N           so many processes
  *
  * --alone SUITE/NAME runs one test, in this process, with the faults in the shared state.
@@ -37,7 +38,7 @@
 static struct {
         bool lenient;
         unsigned uses, jobs, most, tests, seed, use;
-        double patience, brief;
+        double patience, brief, slow;
         const char *table, *site, *filter, *without;
 } options = {.uses = 8, .patience = 10, .filter = "*"};
 
@@ -164,6 +165,16 @@ static size_t problems(const struct jobs *jobs)
         return n;
 }
 
+static void tell_slow(const struct jobs *jobs)
+{
+        char name[256], faults[512];
+        for (size_t i = 0; i < jobs->count; i++)
+                if (jobs->job[i].seconds > options.slow)
+                        printf("%6.1f s %s: %s\n", jobs->job[i].seconds,
+                               job_name(&jobs->job[i], name, sizeof(name)),
+                               job_faults(&jobs->job[i], faults, sizeof(faults)));
+}
+
 /* ---- beginning ---- */
 
 static const struct run_test *named(const char *pattern, const struct run_test *from)
@@ -220,6 +231,8 @@ static void read_options(char **argv)
                         options.uses = (unsigned)atoi(*++a);
                 else if (strcmp(*a, "--jobs") == 0)
                         options.jobs = (unsigned)atoi(*++a);
+                else if (strcmp(*a, "--slow") == 0)
+                        options.slow = atof(*++a);
                 else if (strcmp(*a, "--without") == 0)
                         options.without = *++a;
                 else if (strcmp(*a, "--brief") == 0)
@@ -269,6 +282,8 @@ int main(int argc, char **argv)
                         add_faults(&jobs, &jobs.job[i]);
         if (options.most)
                 choose(&jobs, calm, options.most);
+        printf("%zu runs with a fault are to come\n", jobs.count - calm);
+        fflush(stdout);
         jobs_run(&jobs, calm, options.jobs);
         size_t singles = jobs.count;
         if (!options.lenient && !options.site)
@@ -277,6 +292,8 @@ int main(int argc, char **argv)
 
         if (options.table)
                 write_table(&jobs);
+        if (options.slow > 0)
+                tell_slow(&jobs);
         size_t bad = problems(&jobs);
         printf("%zu tests, %zu runs with a fault (seed %u), %zu problems\n", calm,
                jobs.count - calm, options.seed, bad);

@@ -406,9 +406,9 @@ static int exits_beside_others(void *fn)
         if (weft_pool_create(&pool, NULL) < 0)
                 return 2;
         for (int i = 0; i < 4; i++)
-                weft_submit(pool, keeps_busy, pool);
+                CHILD_CHECK(weft_submit(pool, keeps_busy, pool) == 0);
         usleep(1000);
-        weft_submit(pool, (weft_fn *)fn, NULL);
+        CHILD_CHECK(weft_submit(pool, (weft_fn *)fn, NULL) == 0);
         sleep(1000);
         return 3;
 }
@@ -416,7 +416,9 @@ static int exits_beside_others(void *fn)
 static int exits_in_blocking(void *unused)
 {
         (void)unused;
-        return weft_blocking(exits, NULL);
+        weft_blocking(exits, NULL);
+        CHILD_CHECK(!"there was a thread for it");
+        return 0;
 }
 
 Test(borders_ends, B27_exit_in_a_task_while_others_run, .timeout = 60)
