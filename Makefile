@@ -59,7 +59,7 @@ calls_of          = -fsanitize=thread -Wno-tsan \
                     -Dmemcpy=$(1)_memcpy -Dmemmove=$(1)_memmove -Dmemset=$(1)_memset
 MODEL_CALLS      := $(call calls_of,model)
 # For tests/faults: what the library calls and may fail goes through that.
-variant_faults   := -DPATIENCE_MS=2000 -DCHECK_ENDS=1
+variant_faults   := -DPATIENCE_MS=2000 -DUNDER_FAULTS=1
 CALLS_faults     := -include tests/faults/calls.h
 # What tests cover: unit tests in the first, stress tests on the library as shipped in the other.
 variant_coverage := -fprofile-instr-generate -fcoverage-mapping -fcoverage-mcdc \

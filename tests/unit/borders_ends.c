@@ -423,7 +423,7 @@ static int exits_in_blocking(void *unused)
 
 Test(borders_ends, B27_exit_in_a_task_while_others_run, .timeout = 60)
 {
-        for (int i = 0; i < (SLOW_BUILD ? 2 : 10); i++) {
+        for (int i = 0; i < (FEW_ROUNDS ? 2 : 10); i++) {
                 int status = child(exits_beside_others, (void *)exits);
                 cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 9, "%#x: %s", status, said);
                 status = child(exits_beside_others, (void *)exits_in_blocking);

@@ -52,7 +52,7 @@ static void assert_child(enum end end)
         assert_checks();
 }
 
-enum { TIMES = SLOW_BUILD ? 1 : 10 };
+enum { TIMES = FEW_ROUNDS ? 1 : 10 };
 
 Test(borders_fork, B1_from_a_thread_outside_pools, .timeout = 120)
 {
@@ -323,8 +323,8 @@ Test(borders_fork, B3_B4_from_whatever_else_the_library_calls, .timeout = 240)
         };
         begin_parent();
         for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
-                for (int end = SLOW_BUILD ? RETURNS : EXITS;
-                     end <= (places[i].has_result && !SLOW_BUILD ? FAILS : RETURNS); end++) {
+                for (int end = FEW_ROUNDS ? RETURNS : EXITS;
+                     end <= (places[i].has_result && !FEW_ROUNDS ? FAILS : RETURNS); end++) {
                         place_end = (enum end)end;
                         atomic_store(&place_status, -1);
                         places[i].place();

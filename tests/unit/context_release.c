@@ -559,9 +559,10 @@ static struct link *make_chain(long length)
 
         for (long i = 0; i < length; i++) {
                 link = malloc(sizeof(*link));
+                cr_assert_not_null(link);
                 link->next = context;
-                if (i + 1 < length && weft_context_with(NULL, &chain, link, &context) < 0)
-                        abort();
+                if (i + 1 < length)
+                        cr_assert_eq(weft_context_with(NULL, &chain, link, &context), 0);
         }
         return link;
 }
@@ -600,7 +601,7 @@ Test(context, c7_a_chain_of_a_million_is_released_without_recursion, .timeout = 
 
 static void *exit_with_the_chain(void *link)
 {
-        weft_set(&chain, link, NULL);
+        cr_assert_eq(weft_set(&chain, link, NULL), 0);
         return NULL;
 }
 
@@ -614,12 +615,12 @@ static void *displace_reset_and_drop_the_chain(void *link)
 {
         weft_token token;
 
-        weft_set(&chain, link, NULL);
-        weft_set(&chain, NULL, NULL);
-        weft_set(&chain, make_chain(LENGTH / 10), &token);
-        weft_reset(&chain, &token);
-        weft_set(&chain, make_chain(LENGTH / 10), NULL);
-        weft_set(&chain, NULL, &token);
+        cr_assert_eq(weft_set(&chain, link, NULL), 0);
+        cr_assert_eq(weft_set(&chain, NULL, NULL), 0);
+        cr_assert_eq(weft_set(&chain, make_chain(LENGTH / 10), &token), 0);
+        cr_assert_eq(weft_reset(&chain, &token), 0);
+        cr_assert_eq(weft_set(&chain, make_chain(LENGTH / 10), NULL), 0);
+        cr_assert_eq(weft_set(&chain, NULL, &token), 0);
         weft_token_drop(&token);
         return NULL;
 }

@@ -13,7 +13,8 @@ enum {
         OF_THEM = 2,      /* tasks that keep the worker busy */
         HANDED_IN = 3,    /* tasks, at that moment */
         BEGIN = 1000,     /* what the worker has done until then */
-        ENOUGH = 3 << 20, /* what it does at most, so that a test that fails ends */
+        ALONE = 1 << 16,  /* what the first does at most before the second begins, */
+        ENOUGH = 3 << 20, /* and both together, so that a test that fails ends */
 };
 
 /* ---- among those from outside ---------------------------------------------------------------- */
@@ -67,6 +68,8 @@ static struct {
         weft_pool *pool;
         weft_fn *work;     /* does step() again and again until ended() */
         int begun;         /* tasks that do it */
+        atomic_bool all;   /* have been submitted */
+        int alone;         /* steps from there until all have begun */
         int steps;         /* all by the one worker */
         int at[HANDED_IN]; /* how many there were when the tasks from outside started */
         atomic_int started;
@@ -76,13 +79,19 @@ static struct {
 
 static bool ended(void)
 {
-        return atomic_load(&endless.started) == HANDED_IN || endless.steps >= ENOUGH;
+        return atomic_load(&endless.started) == HANDED_IN || endless.steps >= ENOUGH ||
+               endless.alone >= ALONE;
 }
 
 /* At the moment that counts, the worker is held while the test hands in. */
 static void step(void)
 {
-        if (endless.begun < OF_THEM || ++endless.steps != BEGIN)
+        if (endless.begun < OF_THEM) {
+                if (atomic_load(&endless.all) && ++endless.alone == ALONE)
+                        sem_post(&endless.held);
+                return;
+        }
+        if (++endless.steps != BEGIN)
                 return;
         sem_post(&endless.held);
         plug__wait(&endless.free);
@@ -114,13 +123,16 @@ static void assert_turns(weft_fn *work, int most, unsigned flags)
         sem_init(&endless.held, 0, 0);
         sem_init(&endless.free, 0, 0);
         endless.work = work;
-        endless.steps = endless.begun = 0;
+        endless.steps = endless.begun = endless.alone = 0;
         atomic_store(&endless.started, 0);
         atomic_store(&endless.ends, 0);
+        atomic_store(&endless.all, false);
 
         for (int i = 0; i < OF_THEM; i++)
                 cr_assert_eq(weft_submit(endless.pool, does_work, NULL), 0);
+        atomic_store(&endless.all, true);
         plug__wait(&endless.held);
+        cr_assert_lt(endless.alone, ALONE, "the second did not begin beside the first");
         for (int i = 0; i < HANDED_IN; i++)
                 cr_assert_eq(weft_submit(endless.pool, starts, NULL), 0);
         sem_post(&endless.free);

@@ -57,6 +57,14 @@
 #define SLOW_BUILD 0
 #endif
 
+/* Of tests/faults: nothing that comes after a result that was not expected makes sense. */
+#ifndef UNDER_FAULTS
+#define UNDER_FAULTS 0
+#endif
+
+/* Where what a test does over and over, for what is seen now and then, is done once or twice. */
+#define FEW_ROUNDS (SLOW_BUILD || UNDER_FAULTS)
+
 /* How many workers there are where a test asks for so many. */
 static inline unsigned workers_of(unsigned asked)
 {
@@ -139,7 +147,7 @@ static _Atomic(const char *) first_failed_check;
 static inline void check_failed(const char *text)
 {
         const char *none = NULL;
-#if defined(CHECK_ENDS) /* under faults, where nothing that follows would make sense */
+#if UNDER_FAULTS
         run_ended(__FILE__, __LINE__, text, " ");
 #endif
         atomic_compare_exchange_strong(&first_failed_check, &none, text);

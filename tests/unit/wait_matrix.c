@@ -316,6 +316,7 @@ static int beside(void *unused)
         while (!atomic_load(&play.stop)) {
                 int r = weft_yield();
                 CHECK(weft_get(&var) == V(8));
+                CHECK(r == 0 || r == -ECANCELED);
                 if (r < 0)
                         return r;
                 atomic_fetch_add(&play.others, 1);
