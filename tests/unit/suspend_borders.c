@@ -200,9 +200,8 @@ static void *wait_and_be_cancelled(void *arg)
                 int r = s->kind->wait(s, WEFT_FOREVER);
                 s->result = r;
                 pthread_testcancel();
-        } else {
-                cr_assert_fail("no memory to bind");
         }
+        cr_assert(atomic_load(&w->begun), "no memory to bind");
         pthread_cleanup_pop(0);
         return NULL;
 }
