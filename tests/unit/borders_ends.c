@@ -365,6 +365,37 @@ Test(borders_ends, B26_a_task_that_runs_over_its_stack_is_named, .timeout = 60)
         assert_overflows(in_task_destructor, NULL, true);
 }
 
+#if defined(__GNUC__) && !defined(__clang__)
+/* One frame that is larger than the stack and its guard, and as -fstack-clash-protection has it
+ * touches each of its pages in turn. */
+__attribute__((noinline, optimize("stack-clash-protection"))) static int large_frame(void *unused)
+{
+        volatile char frame[96 * 1024];
+        (void)unused;
+        frame[0] = 1;
+        return frame[0];
+}
+
+static int in_small_stack(void *fn)
+{
+        weft_pool_options o = {.size = sizeof(o), .workers = 1, .stack_size = 64 * 1024};
+        weft_pool *pool;
+        weft_task *task;
+        if (weft_pool_create(&pool, &o) < 0 || weft_spawn(pool, &task, (weft_fn *)fn, NULL) < 0)
+                return 2;
+        return weft_await(task, WEFT_FOREVER) < 0;
+}
+
+Test(borders_ends, B26_a_frame_larger_than_the_guard_is_named_where_its_pages_are_touched,
+     .timeout = 60)
+{
+        skip_guards_in_emulator();
+        if (SLOW_BUILD)
+                cr_skip_test("the checker has its own answer to a stack that is run over");
+        assert_overflows(in_small_stack, (void *)large_frame, true);
+}
+#endif
+
 static int over_in_blocking(void *unused)
 {
         weft_pool *pool;
