@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Signals at single places (B11 and B13 of docs/borders.md); all of weft under a storm of them is
- * stress/signals, and each wait suspend_borders.c.
+ * Signals at single places (B9, B11 and B13 of docs/borders.md); all of weft under a storm of them
+ * is stress/signals, and each wait suspend_borders.c.
  */
 #include "pool_help.h"
 
@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 /* ---- close() that is interrupted ---- */
 
@@ -106,4 +107,97 @@ Test(borders_signals, B13_threads_of_a_pool_have_the_mask_of_who_creates_it, .ti
 #endif
         finish(pool);
         close(fd);
+}
+
+/* ---- a child that is made in a handler ---- */
+
+static weft_var forked_under = WEFT_VAR_INIT("forked under", .fallback = V(1));
+static atomic_int children, bad_children;
+static pthread_t interrupted[2]; /* the test's own thread, and a worker */
+
+static bool safe_calls_work(void)
+{
+        int value = N(weft_get(&forked_under));
+        void *found = V(value);
+        int r = weft_lookup(&forked_under, &found);
+        weft_pool_current();
+        return value >= 1 && value <= 3 && (r == -ENOENT || found == V(value)) && weft_now() > 0 &&
+               weft_version() && strcmp(weft_err_name(-EINVAL), "EINVAL") == 0 &&
+               weft_strerror(-EINVAL);
+}
+
+/* fork() itself would take locks of the allocator's, which may be held by what is interrupted. */
+static void make_child(int signal)
+{
+        int saved = errno, status = 0;
+        (void)signal;
+        pid_t pid = _Fork();
+        if (pid == 0) {
+                if (!safe_calls_work())
+                        _exit(1);
+                if (atomic_load(&children) % 8 == 0)
+                        execl("/bin/sh", "sh", "-c", "exit 7", (char *)NULL);
+                _exit(7);
+        }
+        while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+                ;
+        if (pid < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 7)
+                atomic_fetch_add(&bad_children, 1);
+        atomic_fetch_add(&children, 1);
+        errno = saved;
+}
+
+static atomic_bool enough;
+
+static void *interrupts(void *unused)
+{
+        for (int i = 0; !atomic_load(&enough); i++) {
+                pthread_kill(interrupted[i % 2], SIGUSR1);
+                usleep(500);
+        }
+        return unused;
+}
+
+static void note_worker(unsigned index, void *unused)
+{
+        (void)index;
+        (void)unused;
+        interrupted[1] = pthread_self();
+}
+
+static int binds(void *value)
+{
+        weft_token token;
+        CHECK(weft_set(&forked_under, value, &token) == 0);
+        CHECK(weft_yield() == 0);
+        CHECK(weft_reset(&forked_under, &token) == 0);
+        return N(value);
+}
+
+Test(borders_signals, B9_a_child_made_in_a_handler_calls_what_is_safe_there, .timeout = 120)
+{
+        enum { CHILDREN = SLOW_BUILD || UNDER_FAULTS ? 20 : 200 };
+        weft_pool_options o = {.size = sizeof(o), .workers = 1, .on_start = note_worker};
+        struct sigaction action = {.sa_handler = make_child, .sa_flags = SA_ONSTACK};
+        weft_pool *pool;
+        pthread_t thread;
+        skip_unless_workers(1);
+        interrupted[0] = pthread_self();
+        cr_assert_eq(weft_pool_create(&pool, &o), 0);
+        sigaction(SIGUSR1, &action, NULL);
+        cr_assert_eq(pthread_create(&thread, NULL, interrupts, NULL), 0);
+        while (atomic_load(&children) < CHILDREN) {
+                weft_group g;
+                cr_assert_eq(binds(V(2)), 2);
+                cr_assert_eq(join(spawn(pool, binds, V(3))), 3);
+                cr_assert_eq(weft_group_init(&g, pool), 0);
+                for (int i = 0; i < 50; i++)
+                        cr_assert_eq(weft_group_spawn(&g, nothing, NULL), 0);
+                cr_assert_eq(weft_group_wait(&g, WEFT_FOREVER), 0);
+                weft_group_fini(&g);
+        }
+        atomic_store(&enough, true);
+        pthread_join(thread, NULL);
+        finish(pool);
+        cr_assert_eq(atomic_load(&bad_children), 0);
 }
