@@ -132,6 +132,18 @@ static void say_place(struct told *t, const char *before, void *note)
         }
 }
 
+/* Of others: it is not to be taken for a line of ours. */
+static void say_text(struct told *t, const char *text)
+{
+        for (size_t i = 0, n, length = strlen(text); i < length; i += n ? n : 1) {
+                n = weft__text_character(text + i, length - i);
+                if (n)
+                        say(t, "%.*s", (int)n, text + i);
+                else
+                        say(t, "\\x%02x", (unsigned char)text[i]);
+        }
+}
+
 static const char *const borders[] = {"to a task", "to a task that starts at a time", "to a thread",
                                       "to another executor", "out of the process"};
 static const char *const beings[] = {
@@ -145,9 +157,7 @@ static void say_value(struct told *t, const weft_var *var, void *value)
                 say(t, "%p", value);
                 return;
         }
-        /* What a value says is not to be taken for a line of ours. */
-        for (const char *c = text; *c; c++)
-                say(t, (unsigned char)*c < ' ' || *c == 0x7f ? "\\x%02x" : "%c", (unsigned char)*c);
+        say_text(t, text);
 }
 
 /* What its policy does, wherever we are. */
@@ -202,7 +212,8 @@ int weft_explain(const weft_var *var, char *text, size_t size)
         uint32_t key = weft__var_key(var);
         void *raw = weft__map_find(c, key), *came = weft__map_find(c, weft__origin_key());
         void *note = key & WEFT__TRACED ? weft__map_find(c, weft__note_key(key)) : WEFT__UNSET;
-        say(&t, "%s is ", var->name);
+        say_text(&t, var->name ? var->name : "?");
+        say(&t, " is ");
         if (raw == WEFT__UNSET)
                 say(&t, "not set here\n");
         else

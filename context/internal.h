@@ -167,8 +167,8 @@ static inline unsigned weft__fork_generation(void)
 }
 
 /* How many bytes the character of UTF-8 has that text begins with, of which there are some; 0: it
- * is none (percent.c). */
-size_t weft__utf8_character(const char *text, size_t length);
+ * is none, or a control character, which may end a line, or be told to a terminal (percent.c). */
+size_t weft__text_character(const char *text, size_t length);
 
 /* End the process by abort(), with a last word on standard error. Where code is misused so that
  * there is nobody to return an error to. */

@@ -84,11 +84,13 @@ static size_t sequence(const unsigned char *s, size_t n, bool *ret_good)
         return want;
 }
 
-size_t weft__utf8_character(const char *text, size_t length)
+size_t weft__text_character(const char *text, size_t length)
 {
+        const unsigned char *s = (const unsigned char *)text;
         bool good;
-        size_t n = sequence((const unsigned char *)text, length, &good);
-        return good ? n : 0;
+        size_t n = sequence(s, length, &good);
+        bool control = n == 1 ? s[0] < ' ' || s[0] == 0x7f : s[0] == 0xc2 && s[1] < 0xa0;
+        return good && !control ? n : 0;
 }
 
 bool weft__is_utf8(const char *text, size_t length)

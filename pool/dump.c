@@ -28,9 +28,10 @@ static void print_time(weft__out *out, const char *word, int64_t ns)
                         (int)(ns / 1000000 % 1000));
 }
 
-static void print_worker(weft__out *out, const weft__worker *w)
+void weft__dump_worker(weft__out *out, const weft__worker *w)
 {
-        weft__out_print(out, " on %s-%u", w->pool->name, w->index);
+        weft__out_name(out, w->pool->name);
+        weft__out_print(out, "-%u", w->index);
 }
 
 static void print_awaited(weft__out *out, const struct weft__view *view, const weft_task *task)
@@ -75,8 +76,10 @@ static void print_doing(weft__out *out, const struct weft__view *view, const str
         weft__out_print(out, "%s", words[s->doing]);
         if (s->doing == WEFT__WAITS)
                 print_reason(out, view, s);
-        if (s->worker)
-                print_worker(out, s->worker);
+        if (s->worker) {
+                weft__out_print(out, " on ");
+                weft__dump_worker(out, s->worker);
+        }
         if (s->since)
                 print_time(out, "for", view->now - s->since);
         if (s->until != WEFT_FOREVER)
@@ -100,7 +103,9 @@ static void print_value(void *arg)
 {
         struct values *v = arg;
         char text[VALUE_MOST];
-        weft__out_print(v->out, "%s%s=", v->shown++ ? ", " : "", v->var->name ? v->var->name : "?");
+        weft__out_print(v->out, "%s", v->shown++ ? ", " : "");
+        weft__out_name(v->out, v->var->name ? v->var->name : "?");
+        weft__out_print(v->out, "=");
         if (v->var->format)
                 weft__out_flush(v->out); /* it may not return */
         int n = v->var->format ? v->var->format(v->value, text, sizeof(text)) : -1;
@@ -189,11 +194,13 @@ static void print_pool(weft__out *out, const weft_pool *pool, const struct weft_
                 /* relaxed: nothing else runs */
                 asleep += atomic_load_explicit(&pool->worker[i].parker, memory_order_relaxed) ==
                           WEFT__ASLEEP;
+        weft__out_print(out, "pool ");
+        weft__out_name(out, pool->name);
         weft__out_print(out,
-                        "pool %s %p: %u workers, %u of them asleep; %u tasks run, %u wait, %u are "
+                        " %p: %u workers, %u of them asleep; %u tasks run, %u wait, %u are "
                         "ready to go on, %u to begin, %u have a time\n",
-                        pool->name, (const void *)pool, pool->workers, asleep, n[WEFT__RUNS],
-                        n[WEFT__WAITS], n[WEFT__RESUMES], n[WEFT__BEGINS], n[WEFT__DELAYS]);
+                        (const void *)pool, pool->workers, asleep, n[WEFT__RUNS], n[WEFT__WAITS],
+                        n[WEFT__RESUMES], n[WEFT__BEGINS], n[WEFT__DELAYS]);
 }
 
 /* Depth first, each once. */
@@ -224,8 +231,9 @@ void weft__dump_all(weft__out *out, void *unused)
 {
         struct weft__view view;
         (void)unused;
-        weft__out_print(out, "weft: tasks of process %ld (%s)\n", (long)getppid(),
-                        program_invocation_short_name);
+        weft__out_print(out, "weft: tasks of process %ld (", (long)getppid());
+        weft__out_name(out, program_invocation_short_name);
+        weft__out_print(out, ")\n");
         if (!weft__look(&view)) {
                 weft__out_print(out, "(no memory to look at them)\n");
                 return;

@@ -7,7 +7,10 @@
 
 #include "look.h"
 
-/* One task, in one or two lines. In a copy of the process. */
+/* The worker's name, as its thread has it. In a copy of the process, as what follows. */
+void weft__dump_worker(weft__out *out, const weft__worker *w);
+
+/* One task, in one or two lines. */
 void weft__dump_task(weft__out *out, const struct weft__view *view, const struct weft__seen *s,
                      unsigned depth);
 

@@ -83,15 +83,20 @@ void weft__out_print(weft__out *out, const char *format, ...)
 
 void weft__out_quoted(weft__out *out, const char *text, size_t length)
 {
-        for (size_t i = 0; i < length; i++) {
-                unsigned char c = (unsigned char)text[i];
-                if (c < ' ' || c == 0x7f)
-                        weft__out_print(out, "\\x%02x", c);
-                else if (c == '"' || c == '\\')
-                        weft__out_print(out, "\\%c", c);
+        for (size_t i = 0, n; i < length; i += n ? n : 1) {
+                n = weft__text_character(text + i, length - i);
+                if (!n)
+                        weft__out_print(out, "\\x%02x", (unsigned char)text[i]);
+                else if (text[i] == '"' || text[i] == '\\')
+                        weft__out_print(out, "\\%c", text[i]);
                 else
-                        add(out, text + i, 1);
+                        add(out, text + i, n);
         }
+}
+
+void weft__out_name(weft__out *out, const char *name)
+{
+        weft__out_quoted(out, name, strlen(name));
 }
 
 bool weft__copy_try(void (*step)(void *arg), void *arg)

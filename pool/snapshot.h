@@ -51,8 +51,10 @@ void weft__out_print(weft__out *out, const char *format, ...) __attribute__((for
 /* Hand out what there is: what comes next may not return. */
 void weft__out_flush(weft__out *out);
 
-/* Text of others, with what would not be seen, or is a quote, escaped. */
+/* Text of others, with what is no UTF-8, a control character or a quote escaped: so it makes no
+ * line. A name, up to its NUL. */
 void weft__out_quoted(weft__out *out, const char *text, size_t length);
+void weft__out_name(weft__out *out, const char *name);
 
 /* Call step(arg): whether it has returned. It has not if it crashed, or gave up. They nest. */
 bool weft__copy_try(void (*step)(void *arg), void *arg);

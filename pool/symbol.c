@@ -104,8 +104,9 @@ void weft__symbol_print(weft__out *out, const void *fn)
         const char *file = k->map->l_name;
         if (k->name)
                 weft__out_print(out, "%s ", k->name);
-        weft__out_print(out, "(%s+0x%zx)", file && *file ? file : program_invocation_name,
-                        (size_t)((uintptr_t)fn - k->map->l_addr));
+        weft__out_print(out, "(");
+        weft__out_name(out, file && *file ? file : program_invocation_name);
+        weft__out_print(out, "+0x%zx)", (size_t)((uintptr_t)fn - k->map->l_addr));
 }
 
 #else

@@ -8,19 +8,11 @@
 
 #include "context/internal.h"
 
-/* How many bytes the character has that text begins with; 0: it is none, or not to be written. */
-static size_t character(const char *text)
-{
-        if ((unsigned char)*text < ' ' || *text == 0x7f)
-                return 0;
-        return weft__utf8_character(text, strnlen(text, 4));
-}
-
 /* Write it, with what the table has for a character in its place. */
 static void write_with(const char *const *instead, const char *text, FILE *to)
 {
         while (*text) {
-                size_t n = character(text);
+                size_t n = weft__text_character(text, strnlen(text, 4));
                 const char *const *row = instead;
                 while (*row && (*row)[0] != *text)
                         row++;

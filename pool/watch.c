@@ -148,11 +148,10 @@ static void look_at_held(weft__out *out, void *arg)
         for (const struct weft__seen *s = view.seen; s < view.seen + view.count; s++) {
                 if (s->doing != WEFT__RUNS || s->worker != w)
                         continue;
-                weft__out_print(out,
-                                "weft: worker %s-%u has been held for %" PRId64
-                                ".%03d s at least by the task\n",
-                                w->pool->name, w->index, held->for_ns / 1000000000,
-                                (int)(held->for_ns / 1000000 % 1000));
+                weft__out_print(out, "weft: worker ");
+                weft__dump_worker(out, w);
+                weft__out_print(out, " has been held for %" PRId64 ".%03d s at least by the task\n",
+                                held->for_ns / 1000000000, (int)(held->for_ns / 1000000 % 1000));
                 weft__dump_task(out, &view, s, 1);
         }
 }

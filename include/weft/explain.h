@@ -42,7 +42,8 @@ WEFT_BEGIN_DECLS
  *
  * As snprintf(): at most size bytes into text, their end included, and the length that it would
  * have had, without the end. Lines, each with its end. The value is written by the var's format, if
- * it has one. -EINVAL: var is NULL, or text is and size is not 0. Since 0.1. */
+ * it has one, else as a pointer; control characters and what is no UTF-8 in it, and in the name,
+ * are escaped (\x0a). -EINVAL: var is NULL, or text is and size is not 0. Since 0.1. */
 WEFT_API int weft_explain(const weft_var *var, char *text, size_t size);
 
 /* weft_explain_record - switch on, or off again, that places are recorded: for the sets of vars

@@ -18,7 +18,8 @@
  * The number is the task's own from when it begins; numbers of tasks that are alive at the same
  * time differ but for one chance in four thousand million. An offset in a file is one that
  * addr2line(1) takes. Values are written by the format function of their var (weft_var), else as
- * pointers.
+ * pointers. In values and names of vars and pools, quotes, control characters and what is no UTF-8
+ * are escaped (\", \x0a), so that none of them makes a line.
  *
  * How it is done, and what it promises: docs/seeing.md. In short: tasks are read in a copy of the
  * process (as fork() makes one), in which nothing else runs. So a dump needs nothing of the

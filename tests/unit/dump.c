@@ -443,6 +443,31 @@ Test(dump, values_are_written_by_their_var, .timeout = 60)
         finish(pool);
 }
 
+/* A name that would end its line, and one that would end its value. */
+Test(dump, names_make_no_lines_and_no_values, .timeout = 60)
+{
+        skip_copies_in_emulator();
+        static weft_var forger = WEFT_VAR_INIT("a=\"1\"}\n#00000001 runs\xff\x1b[2J\xc2\x85é");
+        static weft_var nameless = WEFT_VAR_INIT(NULL);
+        weft_pool *pool;
+        const weft_pool_options o = {.size = sizeof(o), .workers = 1, .name = "w\npool \xc3"};
+        struct plug plug;
+        cr_assert_eq(weft_pool_create(&pool, &o), 0);
+        WEFT_WITH (&forger, V(0x11))
+                WEFT_WITH (&nameless, V(0x12))
+                        plug_in(&plug, pool, 1);
+        char *dump = dumped();
+        cr_expect(strstr(dump, "\npool w\\x0apool \\xc3 0x"), "%s", dump);
+        cr_expect(strstr(dump, "runs on w\\x0apool \\xc3-"), "%s", dump);
+        cr_expect(strstr(dump, "{a=\\\"1\\\"}\\x0a#00000001 runs\\xff\\x1b[2J\\xc2\\x85é=0x11, "
+                               "?=0x12}\n"),
+                  "%s", dump);
+        cr_expect_eq(times(dump, "\n"), 5, "%s", dump);
+        free(dump);
+        plug_out(&plug);
+        finish(pool);
+}
+
 Test(dump, a_format_function_that_crashes_costs_its_value_and_no_more, .timeout = 60)
 {
         skip_copies_in_emulator();

@@ -588,16 +588,23 @@ Test(explain, without_recording_it_tells_what_there_is)
 
 static int format_lines(void *value, char *text, size_t size)
 {
-        return N(value) ? snprintf(text, size, "a\n  set at\x1b\x7f~") : -1;
+        return N(value) ? snprintf(text, size, "a\n  set at\x1b\x7f~\xff") : -1;
 }
 
 Test(explain, a_value_makes_no_lines_and_one_that_has_no_text_is_a_pointer)
 {
         static weft_var lines = WEFT_VAR_INIT("lines", .format = format_lines);
         cr_assert_eq(weft_set(&lines, V(1), NULL), 0);
-        cr_assert(says(&lines, "lines is a\\x0a  set at\\x1b\\x7f~\n"));
+        cr_assert(says(&lines, "lines is a\\x0a  set at\\x1b\\x7f~\\xff\n"));
         cr_assert_eq(weft_set(&lines, V(0), NULL), 0);
         cr_assert(says(&lines, "lines is (nil)\n"));
+}
+
+Test(explain, a_name_makes_no_lines_either)
+{
+        static weft_var forger = WEFT_VAR_INIT("é is 1\n  set at"), nameless = WEFT_VAR_INIT(NULL);
+        cr_assert(says(&forger, "é is 1\\x0a  set at is not set here\n"));
+        cr_assert(says(&nameless, "? is not set here\n"));
 }
 
 Test(explain, of_vars_from_before_nothing_is_recorded_and_all_goes_on)

@@ -40,12 +40,13 @@ Test(text, control_characters_become_question_marks)
 {
         becomes(weft__text_html, "a\tb\nc\x7f\x01", "a?b?c??");
         becomes(weft__text_json, "\r", "\"?\"");
+        becomes(weft__text_html, "\xc2\x85\xc2\x9b", "????"); /* a line's end, an escape */
 }
 
 Test(text, utf_8_is_kept)
 {
         static const char *const whole[] = {
-            "\xc2\x80",         "\xdf\xbf",       "\xe0\xa0\x80", "\xe1\x80\x80",
+            "\xc2\xa0",         "\xdf\xbf",       "\xe0\xa0\x80", "\xe1\x80\x80",
             "\xed\x9f\xbf",     "\xee\x80\x80",   "\xef\xbf\xbf", "\xf0\x90\x80\x80",
             "\xf4\x8f\xbf\xbf", "a\xe2\x82\xac-",
         };

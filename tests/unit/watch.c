@@ -113,6 +113,23 @@ Test(watch, names_the_task_that_holds_its_worker_once_each_time, .timeout = 120)
         finish(pool);
 }
 
+Test(watch, the_name_of_a_pool_makes_no_line, .timeout = 120)
+{
+        skip_copies_in_emulator();
+        const weft_pool_options o = {.size = sizeof(o), .workers = 1, .name = "a\nweft: b"};
+        weft_pool *pool;
+        struct plug plug;
+        cr_assert_eq(weft_pool_create(&pool, &o), 0);
+        plug_in(&plug, pool, 1);
+        watch();
+        cr_expect(reaches(&reports.held, 1));
+        cr_expect(reported("weft: worker a\\x0aweft: b-"));
+        cr_expect(!strstr(reports.text, "\nweft"));
+        cr_expect_eq(weft_watch_end(), 0);
+        plug_out(&plug);
+        finish(pool);
+}
+
 /* Long enough that a machine which is busy has let a worker go on meanwhile. */
 enum { LONG_LIMIT_MS = 800 };
 
