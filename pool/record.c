@@ -26,12 +26,10 @@ static void read_tag(const weft_var *var, weft__tag *tag)
         tag->kind = WEFT__TAG_UNSET;
         if (!var || (weft_lookup(var, &value) < 0 && !(value = var->fallback)))
                 return;
-        if (!var->format) {
-                tag->kind = WEFT__TAG_POINTER;
+        int n = var->format ? var->format(value, tag->text, sizeof(tag->text)) : -1;
+        tag->kind = n < 0 ? WEFT__TAG_POINTER : WEFT__TAG_TEXT;
+        if (n < 0)
                 memcpy(tag->text, &value, sizeof(value));
-        } else if (var->format(value, tag->text, sizeof(tag->text)) >= 0) {
-                tag->kind = WEFT__TAG_TEXT;
-        }
 }
 
 static int is_named(const weft_var *var, void *value, void *arg)

@@ -19,7 +19,7 @@
 /* The value of the var that was chosen. */
 typedef struct weft__tag {
         char kind;     /* of enum weft__tag_kind */
-        char text[23]; /* TEXT: its beginning; POINTER: the bytes of it */
+        char text[23]; /* TEXT: its beginning; POINTER, also where format failed: the bytes of it */
 } weft__tag;
 
 enum weft__tag_kind { WEFT__TAG_UNSET = 0, WEFT__TAG_POINTER, WEFT__TAG_TEXT };

@@ -142,9 +142,10 @@ typedef struct weft_var {
         void (*release)(void *value) WEFT__DEFAULT;
 
         /* Write a value for people, as snprintf() does: at most size bytes into text, their end
-         * included; the length that it would have had. NULL: the pointer is shown. It is called by
-         * whatever shows contexts (weft_dump() and the like), on any thread, and so reads only what
-         * does not change while the value is bound; it neither waits, nor sets, nor allocates. */
+         * included; the length that it would have had. NULL, or less than 0: the pointer is shown.
+         * It is called by whatever shows contexts (weft_dump() and the like), on any thread, and so
+         * reads only what does not change while the value is bound; it neither waits, nor sets, nor
+         * allocates. */
         int (*format)(void *value, char *text, size_t size) WEFT__DEFAULT;
 
         uint32_t weft__key WEFT__DEFAULT; /* private: 0 until the first set */

@@ -183,6 +183,33 @@ Test(record, values_are_spelled_by_the_vars_own_format, .timeout = 60)
         finish(pool);
 }
 
+static int fails_for_odd(void *value, char *text, size_t size)
+{
+        return N(value) % 2 ? -1 : snprintf(text, size, "even");
+}
+
+Test(record, a_value_that_its_format_cannot_write_is_a_pointer_not_unset, .timeout = 60)
+{
+        static weft_var odd = WEFT_VAR_INIT("odd", .format = fails_for_odd);
+        weft_pool *pool = begin(1);
+        weft_record *record = start(pool, &odd, 0);
+        for (int i = 0; i < 3; i++) {
+                run_one(pool, nothing, NULL);
+                cr_assert_eq(weft_set(&odd, V(70000 + i), NULL), 0);
+        }
+        run_one(pool, nothing, NULL);
+        struct trace *trace = read_record(record);
+        cr_assert_eq(trace->count, 4);
+        cr_assert_str_eq(trace->at[0].value, "unset");
+        cr_assert_str_eq(trace->at[1].value, "even");
+        cr_assert_str_eq(trace->at[2].value, "0x11171");
+        cr_assert_str_eq(trace->at[2].last, "0x11171");
+        cr_assert_str_eq(trace->at[3].value, "even");
+        trace_free(trace);
+        weft_record_destroy(record);
+        finish(pool);
+}
+
 static int awaits_a_child(void *arg)
 {
         return join(spawn(weft_pool_current(), arg, NULL));
