@@ -153,10 +153,13 @@ static const char *const beings[] = {
 static void say_value(struct told *t, const weft_var *var, void *value)
 {
         char text[256] = "";
-        if (!var->format || var->format(value, text, sizeof(text)) < 0) {
+        int n = var->format ? var->format(value, text, sizeof(text)) : -1;
+        if (n < 0) {
                 say(t, "%p", value);
                 return;
         }
+        if (n >= (int)sizeof(text))
+                text[weft__text_whole(text, sizeof(text) - 1)] = '\0';
         say_text(t, text);
 }
 

@@ -170,6 +170,10 @@ static inline unsigned weft__fork_generation(void)
  * is none, or a control character, which may end a line, or be told to a terminal (percent.c). */
 size_t weft__text_character(const char *text, size_t length);
 
+/* How much of a text that was cut to that length is left without the part of a character that it
+ * may end with. */
+size_t weft__text_whole(const char *text, size_t length);
+
 /* End the process by abort(), with a last word on standard error. Where code is misused so that
  * there is nobody to return an error to. */
 #define WEFT__DIE(text) weft__die("" text, sizeof(text) - 1)

@@ -93,6 +93,17 @@ size_t weft__text_character(const char *text, size_t length)
         return good && !control ? n : 0;
 }
 
+size_t weft__text_whole(const char *text, size_t length)
+{
+        size_t i = 0, n = 0;
+        bool good = true;
+        while (i < length) {
+                n = sequence((const unsigned char *)text + i, length - i, &good);
+                i += n;
+        }
+        return good ? i : i - n;
+}
+
 bool weft__is_utf8(const char *text, size_t length)
 {
         bool good = true;

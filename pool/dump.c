@@ -113,9 +113,11 @@ static void print_value(void *arg)
                 weft__out_print(v->out, "%p", v->value);
                 return;
         }
+        bool cut = n >= VALUE_MOST;
+        size_t length = strnlen(text, sizeof(text));
         weft__out_print(v->out, "\"");
-        weft__out_quoted(v->out, text, strnlen(text, sizeof(text)));
-        weft__out_print(v->out, n < VALUE_MOST ? "\"" : "…\"");
+        weft__out_quoted(v->out, text, cut ? weft__text_whole(text, length) : length);
+        weft__out_print(v->out, cut ? "…\"" : "\"");
 }
 
 static int try_value(const weft_var *var, void *value, void *arg)

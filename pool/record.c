@@ -30,6 +30,8 @@ static void read_tag(const weft_var *var, weft__tag *tag)
         tag->kind = n < 0 ? WEFT__TAG_POINTER : WEFT__TAG_TEXT;
         if (n < 0)
                 memcpy(tag->text, &value, sizeof(value));
+        else if (n >= (int)sizeof(tag->text))
+                tag->text[weft__text_whole(tag->text, sizeof(tag->text) - 1)] = '\0';
 }
 
 static int is_named(const weft_var *var, void *value, void *arg)

@@ -48,8 +48,8 @@ typedef struct weft_record_options {
         size_t size; /* sizeof(weft_record_options), or 0 for the fields of 0.1 */
 
         const weft_var *var; /* whose value is shown, and gives the colour; NULL: none. Borrowed
-                                until the record is destroyed. Of what its `format` writes 22 bytes
-                                are kept. */
+                                until the record is destroyed. Of what its `format` writes as many
+                                characters are kept as 22 bytes have. */
 
         size_t stretches; /* that are kept of each worker, the last ones; 0: 16384; at most 2^24.
                              Each takes 88 bytes. */

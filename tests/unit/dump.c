@@ -443,6 +443,29 @@ Test(dump, values_are_written_by_their_var, .timeout = 60)
         finish(pool);
 }
 
+static int write_row(void *value, char *text, size_t size)
+{
+        return snprintf(text, size, "%*s€ and more", N(value), "a");
+}
+
+Test(dump, a_long_value_is_cut_before_a_character_not_inside, .timeout = 60)
+{
+        skip_copies_in_emulator();
+        static weft_var row = WEFT_VAR_INIT("row", .format = write_row);
+        weft_pool *pool = begin(1);
+        struct plug plug;
+        WEFT_WITH (&row, V(254))
+                plug_in(&plug, pool, 1);
+        WEFT_WITH (&row, V(252))
+                cr_assert_eq(weft_submit(pool, give, NULL), 0);
+        char *dump = dumped();
+        cr_expect(strstr(dump, " a…\"}\n"), "%s", dump);
+        cr_expect(strstr(dump, " a€…\"}\n"), "%s", dump);
+        free(dump);
+        plug_out(&plug);
+        finish(pool);
+}
+
 /* A name that would end its line, and one that would end its value. */
 Test(dump, names_make_no_lines_and_no_values, .timeout = 60)
 {

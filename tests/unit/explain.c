@@ -600,6 +600,20 @@ Test(explain, a_value_makes_no_lines_and_one_that_has_no_text_is_a_pointer)
         cr_assert(says(&lines, "lines is (nil)\n"));
 }
 
+static int format_row(void *value, char *text, size_t size)
+{
+        return snprintf(text, size, "%*s€ and more", N(value), "a");
+}
+
+Test(explain, a_long_value_is_cut_before_a_character_not_inside)
+{
+        static weft_var row = WEFT_VAR_INIT("row", .format = format_row);
+        cr_assert_eq(weft_set(&row, V(254), NULL), 0);
+        cr_assert(says(&row, " a\n"));
+        cr_assert_eq(weft_set(&row, V(252), NULL), 0);
+        cr_assert(says(&row, " a€\n"));
+}
+
 Test(explain, a_name_makes_no_lines_either)
 {
         static weft_var forger = WEFT_VAR_INIT("é is 1\n  set at"), nameless = WEFT_VAR_INIT(NULL);

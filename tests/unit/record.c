@@ -210,6 +210,30 @@ Test(record, a_value_that_its_format_cannot_write_is_a_pointer_not_unset, .timeo
         finish(pool);
 }
 
+static int writes_long(void *value, char *text, size_t size)
+{
+        return snprintf(text, size, "%.*sé and more", N(value), "a row of twenty-two...");
+}
+
+Test(record, a_value_is_cut_before_a_character_not_inside, .timeout = 60)
+{
+        static weft_var longer = WEFT_VAR_INIT("longer", .format = writes_long);
+        weft_pool *pool = begin(1);
+        weft_record *record = start(pool, &longer, 0);
+        for (int i = 20; i <= 22; i++) {
+                cr_assert_eq(weft_set(&longer, V(i), NULL), 0);
+                run_one(pool, nothing, NULL);
+        }
+        struct trace *trace = read_record(record);
+        cr_assert_eq(trace->count, 3);
+        cr_assert_str_eq(trace->at[0].value, "a row of twenty-two.é");
+        cr_assert_str_eq(trace->at[1].value, "a row of twenty-two..");
+        cr_assert_str_eq(trace->at[2].value, "a row of twenty-two...");
+        trace_free(trace);
+        weft_record_destroy(record);
+        finish(pool);
+}
+
 static int awaits_a_child(void *arg)
 {
         return join(spawn(weft_pool_current(), arg, NULL));
