@@ -167,18 +167,32 @@ static int read_options(weft_remote *remote, const weft_remote_options *given,
         return 0;
 }
 
+static bool asks_for_tls(const char *url)
+{
+        return strncmp(url, "tls://", 6) == 0;
+}
+
+/* As far as its scheme says: libnats takes others for nats, and until late in 2025 tls, too. */
+static bool is_url(const char *url)
+{
+        return !strstr(url, "://") || strncmp(url, "nats://", 7) == 0 || asks_for_tls(url);
+}
+
 /* The servers of a list with commas, which is taken apart. */
 static natsStatus set_servers(natsOptions *options, char *urls)
 {
         const char *servers[64];
         int n = 0;
+        bool tls = false;
         char *rest = NULL;
         for (char *url = strtok_r(urls, ", ", &rest); url; url = strtok_r(NULL, ", ", &rest)) {
-                if (n == 64)
+                if (n == 64 || !is_url(url))
                         return NATS_INVALID_ARG;
+                tls |= asks_for_tls(url);
                 servers[n++] = url;
         }
-        return n > 0 ? natsOptions_SetServers(options, servers, n) : NATS_INVALID_ARG;
+        natsStatus s = n ? natsOptions_SetServers(options, servers, n) : NATS_INVALID_ARG;
+        return s || !tls ? s : natsOptions_SetSecure(options, true);
 }
 
 static natsStatus set_options(natsOptions *options, weft_remote *remote)

@@ -552,6 +552,30 @@ static void malformed(void)
                "too much");
 }
 
+/* Those that are none; and one that asks for TLS, of a server that has none. */
+static void urls(void)
+{
+        static const char *const none[] = {"garbage://::",
+                                           "http://localhost",
+                                           "://localhost",
+                                           "nats://localhost:port",
+                                           "nats://localhost,ws://localhost",
+                                           "",
+                                           ", "};
+        weft_remote *mine = remote, *other = NULL;
+        for (size_t i = 0; i < sizeof(none) / sizeof(*none); i++) {
+                int r = weft_remote_open(&other, &(weft_remote_options){.url = none[i]});
+                expect(r == -EINVAL && !other, "\"%s\" gives %d", none[i], r);
+        }
+        char url[2 * sizeof(server_url)];
+        snprintf(url, sizeof(url), "%s,tls%s", server_url, strchr(server_url, ':'));
+        expect(weft_remote_open(&other, &(weft_remote_options){.url = url}) == 0, "open %s", url);
+        remote = other;
+        expect(call("echo", NULL, "in the open") == -ENOTCONN, "it was spoken to without TLS");
+        remote = mine;
+        weft_remote_close(other);
+}
+
 /* A stop drains: what runs is run to its end; by cancelling it goes to another worker. */
 static void stopping(void)
 {
@@ -648,6 +672,7 @@ static const struct {
     {"the time in the queue (Z8)", deadline_in_the_queue, false},
     {"a call that kills its workers (Z6)", poison, false},
     {"what is malformed (Z1)", malformed, false},
+    {"urls", urls, false},
     {"stopping", stopping, false},
     {"rights", rights, false},
     {"closing", closing, false},

@@ -107,12 +107,14 @@ enum {
 typedef struct weft_remote_options {
         size_t size; /* sizeof(weft_remote_options), or 0 for the fields of 0.1 */
 
-        const char *url;    /* of servers, with commas; NULL: nats://localhost:4222 */
+        const char *url;    /* of servers, with commas; NULL: nats://localhost:4222. With tls://
+                               before one of them, none is spoken to without TLS. */
         const char *prefix; /* of subjects and streams; as names of functions; NULL: "weft" */
 
-        /* Called before the connection is made, to set what else libnats can: TLS, credentials, a
-         * name. Not its callbacks and reconnecting, which are set afterwards. 0, or a negative
-         * errno, which weft_remote_open() then returns. */
+        /* Called before the connection is made, to set what else libnats can: the certificates
+         * that TLS trusts, which are none without that; credentials; a name. Not its callbacks and
+         * reconnecting, which are set afterwards. 0, or a negative errno, which weft_remote_open()
+         * then returns. */
         int (*configure)(struct __natsOptions *options, void *configure_arg);
         void *configure_arg;
 
