@@ -19,8 +19,9 @@
  * (In instructions: 52 for a weft_get, not 17; 630 for a set and its reset, not 101; and for a
  * submit 90 more if the last one from this context came from the same place, else, and from the
  * empty context, up to 1700: cheap enough to be left on where one hunts for something.)
- * Meanwhile a context that binds nothing need not be NULL. Off, it costs a submit three
- * instructions. A library built with -DWEFT_NO_EXPLAIN=1 (make EXPLAIN=0) records nothing.
+ * Meanwhile a context that binds nothing need not be NULL. Off, it costs a submit three or four
+ * instructions, and a set and its reset five: to say who has called them. A library built with
+ * -DWEFT_NO_EXPLAIN=1 (make EXPLAIN=0) records nothing.
  *
  * A place is told as a name, as far as the dynamic symbols have it (link with -rdynamic), and as an
  * object with an offset that addr2line takes. Source that is compiled with -DWEFT_LINES=1 has its
