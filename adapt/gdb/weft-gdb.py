@@ -124,7 +124,13 @@ def bindings(context):
 
 
 def name_of(var):
-    return var['name'].string('utf-8', 'replace') if int(var['name']) else '?'
+    return text_of(var['name']) if int(var['name']) else '?'
+
+
+def text_of(name):
+    """A name for people: no control character of it is told to the terminal."""
+    text = name.string('utf-8', 'replace').replace('\\', '\\\\').replace('"', '\\"')
+    return ''.join(c if c.isprintable() else '\\x%02x' % ord(c) for c in text)
 
 
 def shown(value):
@@ -157,7 +163,7 @@ class Task:
         self.number = 0
         self.worker = self.fiber = self.by = None
         self.what = ''
-        self.since = 0
+        self.since = self.until = 0  # ns; 0: not known, and for ever
         self.children = []
 
     def line(self, now):
@@ -167,6 +173,9 @@ class Task:
             text += ' on ' + worker_name(self.worker)
         if self.since and now:
             text += ' for %.3f s' % max(0, (now - self.since) / 1e9)
+        if self.until:
+            word = 'and no longer than another' if self.doing == 'waits' else 'in'
+            text += ' %s %.3f s' % (word, max(0, (self.until - now) / 1e9))
         if self.cancelled:
             text += ', cancelled'
         text += ': %s, arg %#x' % (function_name(self.fn), self.arg)
@@ -186,7 +195,7 @@ def function_name(address):
 
 
 def worker_name(worker):
-    return '%s-%d' % (worker['pool']['name'].string(), int(worker['index']))
+    return '%s-%d' % (text_of(worker['pool']['name']), int(worker['index']))
 
 
 def fiber_at(high):
@@ -237,7 +246,7 @@ def fibers(pool):
             slab = int(value['next'])
     if missing:
         print('warning: %d stacks of pool %s are not in this core file (gcore of gdb leaves out '
-              'what has guards; the kernel does not)' % (missing, pool['name'].string()))
+              'what has guards; the kernel does not)' % (missing, text_of(pool['name'])))
 
 
 def waiting_for(fiber, names):
@@ -248,6 +257,10 @@ def waiting_for(fiber, names):
     if names[on] == 'FD':
         return ' %s %d' % (text, what)
     return ' %s %#x' % (text, what) if addressed else ' ' + text
+
+
+def until(timer):
+    return int(timer['deadline']) if int(timer['set']) else 0
 
 
 def began(pool, running):
@@ -269,6 +282,7 @@ def began(pool, running):
         seen.worker = fiber['home'].dereference()
         if not over:
             seen.what, seen.since = waiting_for(fiber, names), int(fiber['since'])
+            seen.until = until(fiber['wait']['timer'])
         yield seen, fiber
 
 
@@ -278,6 +292,12 @@ def queued(pool, pointers, doing='is ready to begin'):
         state = int(task['state'])
         if not state & READY and state & PHASE == QUEUED:
             yield Task(pool, doing, task['fn'], task['arg'], task['context'], task)
+
+
+def delayed(pool, pointers):
+    for seen in queued(pool, pointers, 'is to begin'):
+        seen.until = until(at(seen.address, 'struct weft_task')['delay']['timer'])
+        yield seen
 
 
 def in_deque(worker):
@@ -353,7 +373,7 @@ def all_tasks():
             tasks += queued(pool, in_deque(worker))
             tasks += items(pool, in_tray(worker))
             for heap in ('once', 'again'):
-                tasks += queued(pool, in_heap(worker['delays'][heap]), 'is to begin at a time')
+                tasks += delayed(pool, in_heap(worker['delays'][heap]))
     parents = {seen.address: seen for seen in tasks if seen.address}
     for address, child in handed:
         if address in parents and parents[address].doing == 'is ready to go on':
@@ -514,7 +534,7 @@ class InfoWeftPools(gdb.Command):
             asleep = sum(int(w['parker']) == ASLEEP for w in workers(pool))
             mine = [t for t in tasks if int(t.pool.address) == int(pool.address)]
             print('pool %s %#x: %d workers, %d of them asleep; %d tasks' % (
-                pool['name'].string(), int(pool.address), int(pool['workers']), asleep, len(mine)))
+                text_of(pool['name']), int(pool.address), int(pool['workers']), asleep, len(mine)))
 
 
 class InfoWeftTasks(gdb.Command):
@@ -611,7 +631,7 @@ class PoolPrinter:
         self.value = value
 
     def to_string(self):
-        return 'weft_pool "%s" of %d workers' % (self.value['name'].string(),
+        return 'weft_pool "%s" of %d workers' % (text_of(self.value['name']),
                                                  int(self.value['workers']))
 
 

@@ -21,7 +21,7 @@ static void keep(void *value)
 static weft_var near_var = WEFT_VAR_INIT("near");
 static weft_var filler[10];
 static weft_var far_var = WEFT_VAR_INIT("far");
-static weft_var kept_var = WEFT_VAR_INIT("kept", .release = keep);
+static weft_var kept_var = WEFT_VAR_INIT("ke\npt", .release = keep);
 
 static weft_mutex mutex;
 static sem_t held;
