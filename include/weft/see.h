@@ -104,7 +104,9 @@ typedef void weft_watch_fn(const char *report, void *arg);
  * finds it reads as weft_dump() does. Off it costs nothing; on, nothing to those it watches but the
  * reports.
  *
- * report may call whatever it likes of weft, but not weft_watch_end(). In the child of a fork
+ * report may call whatever it likes of weft, but not weft_watch_end(). It runs with all signals
+ * blocked, so that those of the program go to its own threads: threads and programs that it starts
+ * begin so too, and a fault in it ends the process without a handler. In the child of a fork
  * nothing is watched until it calls this itself. 0; -EINVAL: limit is 0 or less; -EALREADY: it is
  * on, or about to end; -EAGAIN, -ENOMEM: no thread could be started. Any thread; never blocks.
  * Since 0.1. */

@@ -29,6 +29,9 @@ static void keep_report(const char *report, void *arg)
         snprintf(reports.text + n, sizeof(reports.text) - n, "%s", report);
         pthread_mutex_unlock(&reports.lock);
         CHECK(arg == &reports);
+        sigset_t blocked;
+        CHECK(pthread_sigmask(SIG_BLOCK, NULL, &blocked) == 0);
+        CHECK(sigismember(&blocked, SIGTERM) && sigismember(&blocked, SIGSEGV));
         if (strstr(report, "has been held for"))
                 atomic_fetch_add(&reports.held, 1);
         if (strstr(report, "all tasks wait"))
