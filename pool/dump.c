@@ -238,7 +238,7 @@ void weft__dump_all(weft__out *out, void *unused)
         weft__out_print(out, ")\n");
         if (!weft__look(&view)) {
                 weft__out_print(out, "(no memory to look at them)\n");
-                return;
+                weft__copy_no_memory(out);
         }
         for (const weft_pool *pool = weft__pools_next(NULL); pool; pool = weft__pools_next(pool))
                 print_pool(out, pool, &view);

@@ -37,11 +37,13 @@ enum { weft__copy_patience_ms = 5000 };
 
 /* ---- in the copy ---- */
 
+enum { NO_MEMORY = 99 }; /* the status of a copy */
+
 static sigjmp_buf *step_back; /* of the innermost step; NULL: there is none */
 
 /* The calls below go past the C library, and past tools that watch it: what they hold is held. */
 
-static void end(int status)
+static __attribute__((noreturn)) void end(int status)
 {
 #if defined(WEFT_VALGRIND)
         VALGRIND_ENABLE_ERROR_REPORTING; /* it wants both to be there */
@@ -122,6 +124,12 @@ void *weft__copy_memory(size_t size)
         long at = (syscall)(SYS_mmap, NULL, size, PROT_READ | PROT_WRITE,
                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0L);
         return at == -1 ? NULL : (void *)at;
+}
+
+void weft__copy_no_memory(weft__out *out)
+{
+        weft__out_flush(out);
+        end(NO_MEMORY);
 }
 
 static void on_crash(int signal)
@@ -219,7 +227,9 @@ static int see_off(pid_t pid, int r)
                 kill(pid, SIGKILL);
         while (waitpid(pid, &status, __WALL) < 0 && errno == EINTR)
                 ;
-        return r == 0 && status != 0 ? -EFAULT : r;
+        if (r < 0 || status == 0)
+                return r;
+        return WIFEXITED(status) && WEXITSTATUS(status) == NO_MEMORY ? -ENOMEM : -EFAULT;
 }
 
 static int snapshot(weft__copy_fn *look, void *look_arg, weft__sink_fn *sink, void *sink_arg)

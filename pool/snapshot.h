@@ -36,8 +36,8 @@ typedef void weft__sink_fn(const char *text, size_t length, void *arg);
 /* Run look(out, look_arg) in a copy of the process, and give what it writes to sink. Blocks until
  * that has ended, which takes no longer than it has something to say and a few seconds. Any thread.
  *
- * 0; -ETIMEDOUT: it had to be ended; -EFAULT: it has crashed; -EMFILE, -ENFILE, -ENOMEM, -EAGAIN,
- * -EPERM: there is none, as pipe(2) and clone(2) say. */
+ * 0; -ETIMEDOUT: it had to be ended; -EFAULT: it has crashed; -ENOMEM: it has given up for want of
+ * memory; -EMFILE, -ENFILE, -ENOMEM, -EAGAIN, -EPERM: there is none, as pipe(2) and clone(2) say. */
 int weft__snapshot(weft__copy_fn *look, void *look_arg, weft__sink_fn *sink, void *sink_arg);
 
 #if defined(WEFT_TEST_HOOKS)
@@ -60,8 +60,10 @@ void weft__out_name(weft__out *out, const char *name);
 bool weft__copy_try(void (*step)(void *arg), void *arg);
 void weft__copy_give_up(void) __attribute__((noreturn));
 
-/* Zeroed memory, which goes with the copy; NULL if there is none. */
+/* Zeroed memory, which goes with the copy; NULL if there is none. Without it whoever looks may hand
+ * out what there is, and have weft__snapshot() say why that is all. */
 void *weft__copy_memory(size_t size);
+void weft__copy_no_memory(weft__out *out) __attribute__((noreturn));
 
 /* A copy of the process: 0 in that, its number here, or -errno. */
 pid_t weft__copy_process(void);

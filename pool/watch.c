@@ -143,8 +143,10 @@ static void look_at_held(weft__out *out, void *arg)
         const struct held *held = arg;
         const weft__worker *w = worker_of(held);
         struct weft__view view;
-        if (!w || w->tick != held->tick || !weft__look(&view))
+        if (!w || w->tick != held->tick)
                 return;
+        if (!weft__look(&view))
+                weft__copy_no_memory(out);
         for (const struct weft__seen *s = view.seen; s < view.seen + view.count; s++) {
                 if (s->doing != WEFT__RUNS || s->worker != w)
                         continue;
@@ -262,7 +264,9 @@ static void look_at_stuck(weft__out *out, void *alive)
 {
         struct weft__view view;
         size_t shown = 0;
-        if (!weft__look(&view) || view.partly || view.count != *(uint64_t *)alive)
+        if (!weft__look(&view))
+                weft__copy_no_memory(out);
+        if (view.partly || view.count != *(uint64_t *)alive)
                 return;
         for (const struct weft__seen *s = view.seen; s < view.seen + view.count; s++)
                 if (!is_stuck(s))

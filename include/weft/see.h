@@ -46,9 +46,10 @@ WEFT_BEGIN_DECLS
  *
  * Any thread, in a task too, whose worker it blocks until all is written; not in a signal handler.
  * 0; -EINVAL: to is NULL; with a part of it written, -ETIMEDOUT: the copy had nothing to say for
- * five seconds, since a format function did not return, -EFAULT: the copy has crashed, -EIO: the
- * stream has an error; with nothing written, -EAGAIN, -ENOMEM, -EMFILE, -ENFILE, -EPERM: there was
- * no copy of the process to be had, or no pipe. Since 0.1. */
+ * five seconds, since a format function did not return, -EFAULT: the copy has crashed, -ENOMEM: it
+ * had no memory to look around, -EIO: the stream has an error; with nothing written, -EAGAIN,
+ * -ENOMEM, -EMFILE, -ENFILE, -EPERM: there was no copy of the process to be had, or no pipe. Since
+ * 0.1. */
 WEFT_API int weft_dump(FILE *to);
 
 /* weft_dump_on_signal - have a dump written to fd each time that the process gets signo; with signo

@@ -529,6 +529,25 @@ Test(dump, a_format_function_that_does_not_return_ends_the_dump, .timeout = 60)
         finish(pool);
 }
 
+Test(dump, without_memory_to_look_around_it_fails, .timeout = 60)
+{
+        skip_copies_in_emulator();
+        if (SLOW_BUILD)
+                cr_skip_test("it has addresses in reserve, or needs more in a copy");
+        weft_pool *pool = begin(1);
+        char text[4096] = "", *dump = dumped();
+        FILE *to = fmemopen(text, sizeof(text), "w");
+        free(dump);
+        struct rlimit before = take_addresses();
+        int r = weft_dump(to);
+        cr_assert_eq(setrlimit(RLIMIT_AS, &before), 0);
+        fclose(to);
+        cr_expect_eq(r, -ENOMEM);
+        cr_expect(strstr(text, "\n(no memory to look at them)\n"), "%s", text);
+        free(dumped());
+        finish(pool);
+}
+
 /* ---- it harms nobody ---- */
 
 static int busy(void *arg)

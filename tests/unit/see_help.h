@@ -8,6 +8,8 @@
 
 #include "pool_help.h"
 
+#include <sys/resource.h>
+
 #define skip_copies_in_emulator()                                                                  \
         do {                                                                                       \
                 if (IN_EMULATOR)                                                                   \
@@ -18,6 +20,26 @@
 static inline int write_text(void *value, char *text, size_t size)
 {
         return snprintf(text, size, "%s", (const char *)value);
+}
+
+/* Leave the process no more addresses than it has; how it was. Nothing can be asserted until that
+ * is so again. */
+static inline struct rlimit take_addresses(void)
+{
+        struct rlimit before, none;
+        volatile char stack[64 << 10]; /* that is not to grow afterwards */
+        long pages = 0;
+        for (size_t i = 0; i < sizeof(stack); i += 1024)
+                stack[i] = 0;
+        FILE *f = fopen("/proc/self/statm", "re");
+        cr_assert(f && fscanf(f, "%ld", &pages) == 1);
+        fclose(f);
+        cr_assert_eq(getrlimit(RLIMIT_AS, &before), 0);
+        none = before;
+        none.rlim_cur = (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
+        if (setrlimit(RLIMIT_AS, &none) != 0)
+                abort();
+        return before;
 }
 
 static weft_var user = WEFT_VAR_INIT("user", .format = write_text);

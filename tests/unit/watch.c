@@ -402,6 +402,31 @@ Test(watch, tells_later_of_a_deadlock_that_could_not_be_looked_at, .timeout = 60
         finish(pool);
 }
 
+/* Nor any memory for the copy. */
+Test(watch, tells_later_of_what_a_copy_had_no_memory_to_look_at, .timeout = 60)
+{
+        skip_copies_in_emulator();
+        if (SLOW_BUILD)
+                cr_skip_test("it has addresses in reserve, or needs more in a copy");
+        weft_pool *pool = begin(1);
+
+        weft_event_init(&never);
+        watch();
+        wait_long(); /* until its thread has got what it needs */
+        cr_assert_eq(weft_submit(pool, waits, NULL), 0);
+        usleep(LIMIT_MS * 1000 / 3);
+        struct rlimit before = take_addresses();
+        int told = atomic_load(&reports.waits); /* 1 if all of this took long */
+        wait_long();
+        int told_without = atomic_load(&reports.waits);
+        cr_assert_eq(setrlimit(RLIMIT_AS, &before), 0);
+        cr_expect_eq(told_without, told);
+        cr_expect(reaches(&reports.waits, 1));
+        cr_expect_eq(weft_watch_end(), 0);
+        weft_event_set(&never);
+        finish(pool);
+}
+
 /* One test a way: beside tasks that wait for ever, one that something of weft's will wake. */
 static void expect_silence(weft_fn *one, void *arg)
 {
