@@ -37,7 +37,8 @@ typedef void weft__sink_fn(const char *text, size_t length, void *arg);
  * that has ended, which takes no longer than it has something to say and a few seconds. Any thread.
  *
  * 0; -ETIMEDOUT: it had to be ended; -EFAULT: it has crashed; -ENOMEM: it has given up for want of
- * memory; -EMFILE, -ENFILE, -ENOMEM, -EAGAIN, -EPERM: there is none, as pipe(2) and clone(2) say. */
+ * memory; -EMFILE, -ENFILE, -ENOMEM, -EAGAIN, -EPERM: there is none, as pipe(2) and clone(2) say.
+ */
 int weft__snapshot(weft__copy_fn *look, void *look_arg, weft__sink_fn *sink, void *sink_arg);
 
 #if defined(WEFT_TEST_HOOKS)
