@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "record.h"
 #include "worker.h"
@@ -51,6 +52,17 @@ static weft_record *take_stopped(const weft_pool *pool)
         return record;
 }
 
+/* The file of the n-th record, with the process where %p stands. */
+static void write_name(char *name, size_t size, const char *file, unsigned n)
+{
+        const char *at = strstr(file, "%p");
+        size_t length = (size_t)(at ? snprintf(name, size, "%.*s%d%s", (int)(at - file), file,
+                                               (int)getpid(), at + 2)
+                                    : snprintf(name, size, "%s", file));
+        if (n > 1)
+                snprintf(name + length, size - length, ".%u", n);
+}
+
 static void write_to_file(weft_record *record)
 {
         const char *file = secure_getenv("WEFT_RECORD");
@@ -58,14 +70,11 @@ static void write_to_file(weft_record *record)
                 return;
         size_t length = strlen(file);
         bool page = length > 5 && !strcmp(file + length - 5, ".html");
-        size_t size = length + 16;
+        size_t size = length + 32;
         char *name = weft__alloc(size);
         if (!name)
                 return;
-        if (record->number == 1)
-                snprintf(name, size, "%s", file);
-        else
-                snprintf(name, size, "%s.%u", file, record->number);
+        write_name(name, size, file, record->number);
         FILE *to = fopen(name, "we");
         if (!to)
                 fprintf(stderr, "weft: cannot write %s: %m\n", name);

@@ -17,7 +17,8 @@
  * is recorded from its creation until it is destroyed, or the process exits; and then written to
  * FILE, as a page if that ends in ".html"; those after the first one to FILE with ".2", ".3" and so
  * on behind it. Each process counts for itself: of several that inherit the variable the last one
- * to end has its records there. A pool that is recorded so cannot be by weft_record_start().
+ * to end has its records there, unless FILE has a "%p", the first of which becomes the number of
+ * the process. A pool that is recorded so cannot be by weft_record_start().
  * WEFT_RECORD_VAR=NAME chooses the var. (Ignored in programs that run with others' privileges, as
  * of secure_getenv(3).)
  *
