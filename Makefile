@@ -554,7 +554,7 @@ check-house:  ## the floors of the house, the tags of the atomics, and what docs
 # ---- Lint ----------------------------------------------------------------------------------------
 
 C_FILES := $(wildcard include/weft/*.h include/weft/*.hpp context/*.[ch] pool/*.[ch] \
-             examples/*.[ch] examples/*/*.[ch] examples/*.cc tests/stress/*.cc \
+             examples/*.[ch] examples/*/*.[ch] examples/*.cc examples/*/*.cc tests/stress/*.cc \
              perf/*.[ch] perf/*/*.[ch] perf/*/*.cc \
              tests/*/*.[ch] tests/*/*/*.[ch])
 C_FILES += $(wildcard include/weft/adapt/* adapt/*.c adapt/*/*.[ch] tests/adapt/*.cc)

@@ -5,13 +5,13 @@
 # ---- Manual pages --------------------------------------------------------------------------------
 # Made by awk from docs/man, the headers and the programs: installing them needs nothing more.
 
-API_EXAMPLES := $(patsubst %.c,$(B)/%,$(wildcard examples/api/*.c))
+API_EXAMPLES := $(addprefix $(B)/,$(basename $(wildcard examples/api/*.c examples/api/*.cc)))
 
 .PHONY: man
 man: build/man/names  ## the manual pages, build/man
 
 build/man/names: docs/man/generate $(wildcard include/weft/*.h include/weft/adapt/*.h) \
-    $(wildcard docs/man/*.[37]) $(wildcard examples/api/*.c examples/*.c)
+    $(wildcard docs/man/*.[37]) $(wildcard examples/api/* examples/*.c)
 	@mkdir -p $(@D); $(call say,GEN) docs/man/generate $(@D)
 
 # They are linked as a user would, with the shared library. Those of adapters, which are named
