@@ -394,6 +394,7 @@ include docs/docs.mk
 HOUSE_CHECKS := \
     tests/check-house \
     tests/check-promises \
+    tests/check-security \
     tests/stress/soak/faults \
     tests/compile/run \
     tests/install/run \
@@ -547,9 +548,10 @@ check-pages:  ## the pages that weft writes, in a headless Chromium, which it in
 	@+$(submake) $(B)/examples/record $(B)/examples/million $(B)/perf/weft-compare
 	@tests/run/suite check build/pages-log tests/pages/run
 
-check-house:  ## the floors of the house, the tags of the atomics, and what docs/guarantees.md names
+check-house:  ## floors, tags of the atomics, what docs/guarantees.md names and SECURITY.md lists
 	@tests/check-house
 	@tests/check-promises
+	@tests/check-security
 
 # ---- Lint ----------------------------------------------------------------------------------------
 
