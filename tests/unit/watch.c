@@ -728,6 +728,31 @@ Test(watch, B23_its_end_is_no_point_of_cancellation, .timeout = 60)
         cr_expect_eq(weft_watch_end(), 0);
 }
 
+static int reports_to_nobody(void *unused)
+{
+        weft_pool *pool;
+        int ends[2];
+        (void)unused;
+        CHILD_CHECK(signal(SIGPIPE, SIG_DFL) != SIG_ERR);
+        CHILD_CHECK(pipe(ends) == 0 && dup2(ends[1], STDERR_FILENO) == STDERR_FILENO);
+        close(ends[0]);
+        CHILD_CHECK(weft_pool_create(&pool, &(weft_pool_options){.workers = 1}) == 0);
+        CHILD_CHECK(weft_submit(pool, waits, NULL) == 0);
+        CHILD_CHECK(weft_watch_begin(LIMIT_MS * MS, NULL, NULL) == 0);
+        wait_long();
+        CHILD_CHECK(weft_watch_end() == 0);
+        weft_event_set(&never);
+        weft_pool_destroy(pool);
+        return 0;
+}
+
+Test(watch, B36_a_report_into_a_pipe_that_nobody_reads_ends_nothing, .timeout = 60)
+{
+        skip_copies_in_emulator();
+        weft_event_init(&never);
+        cr_expect_eq(in_child(reports_to_nobody, NULL), 0);
+}
+
 /* Forks once; the child returns to the library. */
 static void forks(const char *report, void *pid)
 {
