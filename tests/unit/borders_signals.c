@@ -11,6 +11,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "context/atomics.h"
+
 /* ---- close() that is interrupted ---- */
 
 static _Thread_local int interrupted_fd = -1;
@@ -181,6 +183,9 @@ Test(borders_signals, B9_a_child_made_in_a_handler_calls_what_is_safe_there, .ti
         struct sigaction action = {.sa_handler = make_child, .sa_flags = SA_ONSTACK};
         weft_pool *pool;
         pthread_t thread;
+#if defined(WEFT_TSAN)
+        cr_skip_test("in such a child ThreadSanitizer waits for locks of its own");
+#endif
         skip_unless_workers(1);
         interrupted[0] = pthread_self();
         cr_assert_eq(weft_pool_create(&pool, &o), 0);
