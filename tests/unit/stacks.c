@@ -163,7 +163,7 @@ static int stacks_come_to(void *number)
         return n == N(number) ? 0 : 1;
 }
 
-/* Three quarters of the mappings, two for each, and of 1024 at least, which no system goes below. */
+/* Three quarters of the mappings, two for each, of 1024 at least, which no system goes below. */
 Test(stacks, without_marks_as_many_as_the_system_allows_mappings_for, .timeout = 60)
 {
         static const struct {
