@@ -26,18 +26,7 @@
 
 #include "checker.h"
 
-enum { RELAXED = __ATOMIC_RELAXED, SEQ_CST = __ATOMIC_SEQ_CST, TWICE = 2, AT_ONCE = 16 };
-
-static bool acquires(int order)
-{
-        return order == __ATOMIC_ACQUIRE || order == __ATOMIC_CONSUME ||
-               order == __ATOMIC_ACQ_REL || order == SEQ_CST;
-}
-
-static bool releases(int order)
-{
-        return order == __ATOMIC_RELEASE || order == __ATOMIC_ACQ_REL || order == SEQ_CST;
-}
+enum { SEQ_CST = __ATOMIC_SEQ_CST, TWICE = 2, AT_ONCE = 16 };
 
 /* ---- objects ---- */
 

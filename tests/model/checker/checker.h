@@ -49,7 +49,7 @@ enum {
         STACKS = 64,
         NAMES = 64,
         NOTED = 4096,
-        WEAKENED = 256,
+        WEAKENED = 1024,
         STEPS = 30000, /* of one thread in one execution: what a clock can count */
         NEVER = -1,
         TLS = 4096,
@@ -228,12 +228,12 @@ struct checker {
         bool minds_sites; /* sites.c is asked for the order of each atomic operation */
         bool notes_sites;
         const void *noted[NOTED]; /* sites, by a hash of their address */
-        struct {
-                const void *site[WEAKENED];
-                unsigned n;
+        struct weakened {
+                const void *site;
                 int order;
                 bool if_not;
-        } weakened;
+        } weakened[WEAKENED];
+        unsigned weakenings;
         struct choice choice[CHOICES];
         unsigned choices, given; /* made in this execution; recorded */
 
@@ -342,6 +342,17 @@ void run_threads(void);               /* until all have ended, or one failed */
 void step(void);                      /* the clock of the thread goes on */
 
 /* ---- atomic.c ---- */
+
+static inline bool acquires(int order)
+{
+        return order == __ATOMIC_ACQUIRE || order == __ATOMIC_CONSUME ||
+               order == __ATOMIC_ACQ_REL || order == __ATOMIC_SEQ_CST;
+}
+
+static inline bool releases(int order)
+{
+        return order == __ATOMIC_RELEASE || order == __ATOMIC_ACQ_REL || order == __ATOMIC_SEQ_CST;
+}
 
 enum change { ADD, SUB, AND, OR, XOR, EXCHANGE };
 

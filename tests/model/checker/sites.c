@@ -4,10 +4,10 @@
  * (tests/model/weaken). An operation is known by an address in the instruction that calls it; one
  * of an inlined function has several.
  *
- *   --weaken ORDER@ADDRESS,ADDRESS...
+ *   --weaken ORDER@ADDRESS,ADDRESS...[/ORDER@ADDRESS...]...
  *
  * ORDER is relaxed, acquire, release or acq_rel, and for a fence none; after "not-", it is that of
- * an exchange that is not done.
+ * an exchange that is not done. What is named with several has what is left of all of them.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,14 +28,24 @@ static void note(const void *site)
         }
 }
 
+/* What two orders have in common. */
+static int both(int a, int b)
+{
+        bool acquire = acquires(a) && acquires(b), release = releases(a) && releases(b);
+        if (a == NO_FENCE || b == NO_FENCE)
+                return NO_FENCE;
+        if (acquire && release)
+                return a == b ? a : __ATOMIC_ACQ_REL;
+        return acquire ? __ATOMIC_ACQUIRE : release ? __ATOMIC_RELEASE : __ATOMIC_RELAXED;
+}
+
 int order_at(const void *site, int order, bool if_not)
 {
         if (mc->notes_sites)
                 note(site);
-        if (if_not == mc->weakened.if_not)
-                for (unsigned i = 0; i < mc->weakened.n; i++)
-                        if (mc->weakened.site[i] == site)
-                                return mc->weakened.order;
+        for (const struct weakened *w = mc->weakened; w < mc->weakened + mc->weakenings; w++)
+                if (w->site == site && w->if_not == if_not)
+                        order = both(order, w->order);
         return order;
 }
 
@@ -65,23 +75,32 @@ static int order_named(const char *name, size_t length)
         return NO_FENCE;
 }
 
-bool weaken(const char *what)
+/* One order, and where; what comes behind that, or NULL. */
+static const char *weaken_some(const char *what)
 {
         static const char otherwise[] = "not-";
-        mc->weakened.if_not = !strncmp(what, otherwise, sizeof(otherwise) - 1);
-        if (mc->weakened.if_not)
+        bool if_not = !strncmp(what, otherwise, sizeof(otherwise) - 1);
+        if (if_not)
                 what += sizeof(otherwise) - 1;
         size_t name = strcspn(what, "@");
-        mc->weakened.order = order_named(what, name);
-        if (mc->weakened.order == NO_FENCE && strncmp(what, "none", name) != 0)
-                return false;
+        int order = order_named(what, name);
+        if (what[name] != '@' || (order == NO_FENCE && strncmp(what, "none", name) != 0))
+                return NULL;
         for (what += name; *what == '@' || *what == ',';) {
                 char *end;
-                if (mc->weakened.n == WEAKENED)
-                        return false;
-                mc->weakened.site[mc->weakened.n++] = (const char *)strtoul(what + 1, &end, 16) + 1;
+                if (mc->weakenings == WEAKENED)
+                        return NULL;
+                mc->weakened[mc->weakenings++] =
+                    (struct weakened){(const char *)strtoul(what + 1, &end, 16) + 1, order, if_not};
                 what = end;
         }
+        return what;
+}
+
+bool weaken(const char *what)
+{
         mc->minds_sites = true;
-        return !*what && mc->weakened.n;
+        while ((what = weaken_some(what)) && *what == '/')
+                what++;
+        return what && !*what;
 }
