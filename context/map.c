@@ -306,7 +306,7 @@ static void policed_free(weft_context *c)
                 weft_context *across = atomic_load_explicit(&p->across[i], memory_order_relaxed);
                 if (!across || across == c)
                         continue;
-                /* K1: both sides in one; K2 ->. No model has another who gives back that one. */
+                /* K1: both sides in one; K2 -> */
                 size_t refs = atomic_fetch_sub_explicit(&across->refs, 1, memory_order_acq_rel);
                 if (weft__were_all(refs, 1))
                         weft__map_destroy(across);

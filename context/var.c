@@ -74,7 +74,7 @@ uint32_t weft__var_enlist(weft_var *var)
         _Atomic(const weft_var *) *entry;
         do {
                 entry = entry_make(id);
-                if (!entry || !entry_make(id + notes)) {
+                if (!entry || (notes && !entry_make(id + notes))) {
                         weft__hook_become(hook, 0);
                         return 0;
                 }

@@ -72,7 +72,8 @@ static void wake_one(weft_pool *pool)
 {
         weft__lock_take(&pool->idle.lock);
         weft__worker *w = should_wake(state_of(pool)) ? pool->idle.asleep : NULL;
-        /* seq_cst, here and below: no model tells it from acq_rel, since I1 has its fences */
+        /* seq_cst, here and below: no model tells it from acq_rel, since I1 has its fences. It is the
+         * same instruction, and so no step of the count is left to the fences alone. */
         if (w) {
                 pool->idle.asleep = w->next_asleep;
                 w->listed = false;
@@ -218,7 +219,7 @@ static void hand_over(weft__worker *w)
         weft__lock_give(&pool->idle.lock);
         if (!others)
                 return;
-        weft__fence(); /* H1 <-> hurry; no model has a timer made just here */
+        weft__fence(); /* H1 <-> hurry */
         if (weft__idle_first_due(pool) != WEFT_FOREVER)
                 wake_keeper(pool);
 }

@@ -15,6 +15,7 @@
  *  R3  a worker has left its loop, or a thread outside lets go: running (release, worker.c) -> the
  *      others that leave (acquire, worker.c): it asks nobody for work any more
  *  R2  stop (release) -> the loop (acquire, worker.c): all that came before
+ *  R4  the default pool is stored (release) -> found (acquire): all of it
  *  S1  shutdown: closed, full fence, the counts <-> submit: count (seq_cst), then closed (seq_cst,
  *      submit.c)
  *  S2  end: count, full fence, closed <-> shutdown: closed, full fence, the counts: the later of
@@ -97,7 +98,8 @@ static int start_workers(weft_pool *pool, const weft_pool_options *o, unsigned *
 static void tell_to_stop(weft_pool *pool)
 {
         WEFT__UNTOLD(pool);
-        /* R2 ->; no model misses it, since a fence of the shutdown comes before it */
+        /* R2 ->. No model misses it, since the fence of check_drained() comes before it; it is kept
+         * so that R2 does not hang on that. */
         atomic_store_explicit(&pool->stop, true, memory_order_release);
         weft__idle_wake_all(pool);
 }
@@ -259,16 +261,14 @@ int weft_pool_create(weft_pool **ret, const weft_pool_options *options)
 weft_pool *weft_pool_default(void)
 {
         static _Atomic(weft_pool *) the_default;
-        /* acquire, as the exchange: the pool, which who is first releases. There is no model, since
-         * the default pool never ends. */
-        weft_pool *pool = atomic_load_explicit(&the_default, memory_order_acquire);
+        weft_pool *pool = atomic_load_explicit(&the_default, memory_order_acquire); /* -> R4 */
         if (pool && pool->generation == weft__fork_generation())
                 return pool;
         /* None yet, or that of the process we were forked from. */
         weft_pool *mine;
         if (weft_pool_create(&mine, NULL) < 0)
                 return NULL;
-        /* There is no model: see above. */
+        /* R4 ->; -> R4 if another thread was quicker */
         if (atomic_compare_exchange_strong_explicit(&the_default, &pool, mine, memory_order_release,
                                                     memory_order_acquire))
                 return mine;
@@ -365,7 +365,7 @@ static void close_pool(weft_pool *pool, weft_shutdown how)
         atomic_store_explicit(&pool->closed, true, memory_order_relaxed);
         if (how == WEFT_CANCEL)
                 atomic_fetch_or_explicit(&pool->modes, WEFT__CANCELLING,
-                                         memory_order_seq_cst); /* X1; no model needs that much */
+                                         memory_order_seq_cst); /* X1 <-> begin to wait */
         weft__lock_give(&pool->ending.lock);
 
         weft__lock_take(&pool->room.lock);

@@ -116,10 +116,9 @@ int weft_mutex_unlock(weft_mutex *mutex)
                 return -EINVAL;
         if (change(m, HELD, FREE))
                 return 0;
-        /* -> M1 and M1 ->, or in vain; relaxed on failure: looked at again below. There is no model
-         * of a fork. */
+        /* M1 ->, or in vain, as nobody takes it here; relaxed on failure: looked at again below */
         if (held_before_fork(m, &word) &&
-            atomic_compare_exchange_strong_explicit(&m->word, &word, FREE, memory_order_acq_rel,
+            atomic_compare_exchange_strong_explicit(&m->word, &word, FREE, memory_order_release,
                                                     memory_order_relaxed)) /* relaxed: same */
                 return 0;
         take(&m->lock, &m->waiters);

@@ -296,8 +296,7 @@ static bool lock_unended(weft_task *task) WEFT__TRIES(task->lock) WEFT__UNSEEN;
 static bool lock_unended(weft_task *task)
 {
         weft__lock_take(&task->lock);
-        /* -> T1, for a callback; no model misses it, since submitting that is ordered after the end
-         * in other ways too. Nothing is released: who sees ATTENDED takes the lock */
+        /* -> T1, for a callback. Nothing is released: who sees ATTENDED takes the lock */
         unsigned state =
             atomic_fetch_or_explicit(&task->state, WEFT__ATTENDED, memory_order_acquire);
         if ((state & WEFT__PHASE) != WEFT__ENDED)

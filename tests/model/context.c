@@ -439,6 +439,35 @@ MODEL(context_cell_beyond_a_border, .preemptions = 2, .keeps = VARS_KEPT)
         model_check(alive == 0);
 }
 
+/* What is kept of what was made is given back with the context; the other one has it still. */
+static int crosses_alone(void *ret)
+{
+        return weft_context_cross(WEFT_BORDER_TASK, (weft_context **)ret);
+}
+
+static void has_crossed(void *unused)
+{
+        weft_context *across;
+        void *value = NULL;
+        (void)unused;
+        weft_context_run(context, crosses_alone, &across, NULL);
+        weft_context_unref(context);
+        model_check(weft_context_lookup(across, &plain, &value) == 0 && value == &plain);
+        weft_context_unref(across);
+}
+
+MODEL(context_across_is_left_by_two, .preemptions = 3, .keeps = VARS_KEPT)
+{
+        bind(&kept, &alive);
+        bind(&plain, &plain);
+        bind(&dropped, &dropped);
+        context = weft_context_capture();
+        model_start("has crossed", has_crossed, NULL);
+        weft_context_unref(weft_context_swap(NULL));
+        model_join_all();
+        model_check(alive == 0);
+}
+
 /* ---- hooks ---- */
 
 static void count(void *previous, void *next, void *told)

@@ -284,6 +284,69 @@ MODEL(idle_the_second_lies_in_a_tray, .stale = 1)
         end(2);
 }
 
+/* Whoever slept until a timer was due is awake for it, and may be so for long. One that is set just
+ * now is left to who keeps the time, by whoever sets it; or to another one that sleeps, by who kept
+ * it. */
+enum { EARLIER = 1000, LATER = 2000 }; /* ns from the beginning */
+
+static atomic_uint first_fired, second_fired;
+
+static void set_due(unsigned worker, int64_t when)
+{
+        /* relaxed: H1's fence */
+        atomic_store_explicit(&pool->worker[worker].delays.due_at, when, memory_order_relaxed);
+}
+
+static void tell(atomic_uint *word)
+{
+        atomic_store_explicit(word, 1, memory_order_release);
+        weft__futex_wake(word, 1);
+}
+
+static void wait_for(atomic_uint *word)
+{
+        while (!atomic_load_explicit(word, memory_order_acquire))
+                weft__futex_wait(word, 0, WEFT_FOREVER);
+}
+
+static bool fire(unsigned worker)
+{
+        bool is_due = weft__delay_due_at(&pool->worker[worker]) <= weft_now();
+        if (is_due)
+                set_due(worker, WEFT_FOREVER);
+        return is_due;
+}
+
+static void keeps_time(void *i)
+{
+        weft__worker *w = &pool->worker[(intptr_t)i];
+        while (!stopped()) {
+                if (fire(0)) {
+                        tell(&first_fired);
+                        weft__idle_found(w);
+                        wait_for(&second_fired);
+                } else if (fire(1)) {
+                        tell(&second_fired);
+                        stop();
+                } else {
+                        weft__idle_sleep(w, WEFT_FOREVER);
+                }
+        }
+}
+
+MODEL(idle_a_timer_while_the_keeper_goes, .stale = 1, .prompt = true)
+{
+        make(2, 0);
+        int64_t beginning = weft_now();
+        set_due(0, beginning + EARLIER);
+        model_start("worker 0", keeps_time, (void *)0);
+        model_start("worker 1", keeps_time, (void *)1);
+        wait_for(&first_fired);
+        set_due(1, beginning + LATER);
+        weft__idle_hurry(pool, beginning + LATER);
+        end(0);
+}
+
 /* Nothing but a stop. */
 MODEL(idle_stop, .preemptions = 3, .stale = 3)
 {

@@ -10,7 +10,7 @@ enum { SOON = 1000 }; /* ns from the beginning */
 static weft_mutex mutex;
 static weft_semaphore semaphore;
 static weft_event event;
-static int inside, entries, data; /* plain */
+static int inside, entries, got, data; /* plain */
 static int late, given;
 
 static int64_t deadline(void *in_time)
@@ -38,6 +38,7 @@ static void tries(void *unused)
         if (weft_mutex_trylock(&mutex) < 0)
                 return;
         model_check(inside++ == 0);
+        got = 1;
         inside--;
         model_check(weft_mutex_unlock(&mutex) == 0);
 }
@@ -85,6 +86,20 @@ MODEL(mutex_and_one_whose_time_comes, .preemptions = 3, .sees = 3)
         free_again();
         model_check(entries + late == 2);
         model_seen((unsigned)late);
+}
+
+/* It was taken before a fork, and is given back in the child, by who has taken it. */
+MODEL(mutex_held_at_a_fork, .preemptions = 3, .sees = 3)
+{
+        weft_mutex_init(&mutex);
+        model_check(weft_mutex_trylock(&mutex) == 0);
+        inside = 1;
+        model_fork();
+        model_start("tries", tries, NULL);
+        inside = 0;
+        model_check(weft_mutex_unlock(&mutex) == 0);
+        free_again();
+        model_seen((unsigned)got);
 }
 
 MODEL(mutex_two_wait_and_the_time_of_one_comes, .stale = 1, .sees = 3)

@@ -7,6 +7,8 @@
 
 #include "pool_help.h"
 
+#include "pool/futex.h"
+
 static weft_pool *pool;
 static weft_task *handle;
 static int runs, dropped, data, called; /* plain */
@@ -222,6 +224,52 @@ MODEL(task_on_done, .stale = 1)
 MODEL(task_on_done_elsewhere, .preemptions = 1, .stale = 1)
 {
         run_registers(2);
+}
+
+/* Registered when the task has ended: what it did comes before its callback, which is run elsewhere,
+ * by the default pool, whose worker is awake. */
+static weft_event about_to_end;
+static int done_by_then; /* plain */
+static atomic_uint goes_on;
+
+static int tells_and_ends(void *unused)
+{
+        (void)unused;
+        weft_event_set(&about_to_end);
+        done_by_then = 1;
+        return 0;
+}
+
+static int holds_its_worker(void *unused)
+{
+        (void)unused;
+        while (!atomic_load_explicit(&goes_on, memory_order_relaxed))
+                weft__futex_wait(&goes_on, 0, WEFT_FOREVER);
+        return 0;
+}
+
+static int looks_back(void *unused)
+{
+        (void)unused;
+        called++;
+        model_check(done_by_then == 1);
+        return 0;
+}
+
+MODEL(task_on_done_when_it_has_ended, .preemptions = 1, .stale = 1)
+{
+        weft_event_init(&about_to_end);
+        model_check(weft_submit(NULL, holds_its_worker, NULL) == 0);
+        pool = pool_of(1, 0);
+        model_check(weft_spawn(pool, &handle, tells_and_ends, NULL) == 0);
+        model_check(weft_event_wait(&about_to_end, WEFT_FOREVER) == 0);
+        atomic_store_explicit(&goes_on, 1, memory_order_relaxed);
+        weft__futex_wake(&goes_on, 1);
+        model_check(weft_task_on_done(handle, looks_back, NULL) == 0);
+        weft_task_unref(handle);
+        weft_pool_destroy(weft_pool_default());
+        weft_pool_destroy(pool);
+        model_check(called == 1);
 }
 
 /* ---- cancelling ---- */

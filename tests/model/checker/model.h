@@ -63,6 +63,9 @@ int model_self(void);
 /* Something worth counting has come about: see struct model. */
 void model_seen(unsigned k);
 
+/* The process goes on as the child of a fork. While there is one thread. */
+void model_fork(void);
+
 /* Let others go on, as one that spins does. */
 void model_pause(void);
 

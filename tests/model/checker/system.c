@@ -25,12 +25,14 @@
 /* The C library's headers call the parameters otherwise. */
 /* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
 
-enum { KEYS = 16 };
+enum { KEYS = 16, CHILDREN = 8 };
 
 #define SITE __builtin_return_address(0)
 
 static void (*destructor_of[KEYS])(void *);
 static unsigned keys;
+static void (*child_begins[CHILDREN])(void); /* pthread_atfork() */
+static unsigned children;
 
 /* ---- futexes ---- */
 
@@ -198,8 +200,18 @@ int pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(vo
 {
         (void)prepare;
         (void)parent;
-        (void)child;
+        if (children == CHILDREN)
+                return ENOMEM;
+        child_begins[children++] = child;
         return 0;
+}
+
+void model_fork(void)
+{
+        if (mc->threads != 1)
+                model_fail("a child of a fork begins with one thread");
+        for (unsigned i = 0; i < children; i++)
+                child_begins[i]();
 }
 
 int pthread_setcancelstate(int state, int *ret_old)
