@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * The list of pools (see pools.h). It is whole after each store, so that it can be read in the
- * child of a fork, in a copy of the process and in a core file, whoever was changing it.
- *
- * Pairings
- *  G1  add: weft__pools (release) -> whoever reads the list (acquire): the pool
+ * child of a fork, in a copy of the process and in a core file, whoever was changing it. For these
+ * a pool is stored there (release) after all that it holds. Loads need no order: in the process
+ * itself they are made under the lock, and elsewhere there is one thread, or none.
  */
 #include "pools.h"
 
@@ -28,11 +27,12 @@ void weft__pools_let_go(void)
 void weft__pools_add(weft_pool *pool)
 {
         weft__pools_hold();
-        weft_pool *next = atomic_load_explicit(&weft__pools, memory_order_acquire); /* -> G1 */
-        /* relaxed: G1 publishes it */
+        /* relaxed, both: under the lock; the release publishes it */
+        weft_pool *next = atomic_load_explicit(&weft__pools, memory_order_relaxed);
         atomic_store_explicit(&pool->next_pool, next, memory_order_relaxed);
         pool->number = ++made;
-        atomic_store_explicit(&weft__pools, pool, memory_order_release); /* G1 -> */
+        /* release: see above; there is no model of a copy that is made of the process meanwhile */
+        atomic_store_explicit(&weft__pools, pool, memory_order_release);
         weft__pools_let_go();
 }
 
@@ -55,9 +55,9 @@ void weft__pools_remove(weft_pool *pool)
 weft_pool *weft__pools_next(const weft_pool *after)
 {
         weft_pool *pool;
-        do { /* relaxed: it is what has been there while the list is held */
+        do { /* relaxed, both: see above */
                 pool = after ? atomic_load_explicit(&after->next_pool, memory_order_relaxed)
-                             : atomic_load_explicit(&weft__pools, memory_order_acquire); /* -> G1 */
+                             : atomic_load_explicit(&weft__pools, memory_order_relaxed);
                 after = pool;
         } while (pool && pool->generation != weft__fork_generation());
         return pool;

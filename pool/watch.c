@@ -9,8 +9,7 @@
  * while there are tasks, then all of them wait. What they are, and what for, is seen in a copy of
  * the process (look.h).
  *
- * Pairings
- *  A1  stop (release) -> the thread (acquire): it is asked to end
+ * It is asked to end by a flag, with which nothing comes (stop).
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -375,7 +374,8 @@ static void *watch_all(void *unused)
         (void)unused;
         weft__memory_begin();
         pthread_setname_np(pthread_self(), "weft-watch");
-        while (!atomic_load_explicit(&watch.stop, memory_order_acquire)) { /* -> A1 */
+        /* relaxed: nothing comes with it; the kernel looks at it again before the thread sleeps */
+        while (!atomic_load_explicit(&watch.stop, memory_order_relaxed)) {
                 look_at_all(&pools, &all);
                 weft__futex_wait(&watch.stop, 0, weft_now() + pause);
         }
@@ -431,7 +431,7 @@ int weft_watch_begin(int64_t limit, weft_watch_fn *report, void *arg)
 static void join(pthread_t thread)
 {
         int cancels;
-        atomic_store_explicit(&watch.stop, 1, memory_order_release); /* A1 -> */
+        atomic_store_explicit(&watch.stop, 1, memory_order_relaxed); /* relaxed: as read */
         weft__futex_wake(&watch.stop, 1);
         pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancels);
         pthread_join(thread, NULL);
