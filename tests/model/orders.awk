@@ -2,7 +2,8 @@
 #
 # awk -f orders.awk FILE...    the memory orders of C sources that are stronger than relaxed, and the
 # full fences, a line for each way to weaken one: "FILE FIRST LAST CALL [not-]FROM-TO", where the
-# call stands in those lines, and not- is the order of an exchange that is not done.
+# call stands in those lines, and not- is the order of an exchange that is not done. Not those that
+# are in test builds only, which models are not.
 
 function strength(word) {
         sub(/.*(memory_order_|__ATOMIC_)/, "", word)
@@ -32,7 +33,14 @@ function call_ends(   n, word, i, if_not) {
         }
 }
 BEGIN { call = "^(__atomic_[a-z_]+|atomic_[a-z_]+_explicit)[(]" }
-FNR == 1 { deep = 0; comment = 0 }
+FNR == 1 { deep = 0; comment = 0; ifs = 0; of_tests = 0 }
+/^#if/ {
+        ifs++
+        if (!of_tests && /^#if defined\((WEFT_TEST_HOOKS|WEFT__TELLS)\)/ && !/\|\|/) of_tests = ifs
+}
+/^#e/ && of_tests == ifs { of_tests = 0 }
+/^#endif/ { ifs-- }
+of_tests { next }
 {
         line = $0
         while (line != "") {
