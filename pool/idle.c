@@ -168,9 +168,10 @@ static void wake_keeper(weft_pool *pool)
 {
         weft__lock_take(&pool->idle.lock);
         weft__worker *w = pool->idle.keeper;
-        if (!w && (w = pool->idle.asleep)) {
-                pool->idle.keeper = w;
-                w->keeps = true;
+        if (!w) {
+                w = pool->idle.keeper = pool->idle.asleep;
+                if (w)
+                        w->keeps = true;
         }
         weft__lock_give(&pool->idle.lock);
         if (w)
