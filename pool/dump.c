@@ -13,6 +13,7 @@
 #include <weft/explain.h>
 #include <weft/see.h>
 
+#include "keep.h"
 #include "pools.h"
 #include "symbol.h"
 
@@ -258,8 +259,10 @@ int weft_dump(FILE *to)
 {
         if (!to)
                 return -EINVAL;
+        struct weft__kept kept = weft__keep();
         int r = weft__snapshot(weft__dump_all, NULL, to_stream, to);
         if (fflush(to) != 0 || ferror(to))
-                return -EIO;
+                r = -EIO;
+        weft__give_back(kept);
         return r;
 }

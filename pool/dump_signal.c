@@ -137,7 +137,7 @@ static int take_over(int signo, int fd)
 
 int weft_dump_on_signal(int signo, int fd)
 {
-        int r = 0;
+        int r = 0, saved = errno;
         if (signo && fd < 0)
                 return -EINVAL;
         weft__lock_take(&on.lock);
@@ -146,5 +146,6 @@ int weft_dump_on_signal(int signo, int fd)
         else
                 put_back();
         weft__lock_give(&on.lock);
+        errno = saved;
         return r;
 }

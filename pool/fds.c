@@ -24,6 +24,7 @@
 #include <weft/suspend.h>
 
 #include "deadline.h"
+#include "keep.h"
 #include "worker.h"
 
 enum { BUCKETS = 1024, EVENTS = 128, ALLOWED = POLLIN | POLLOUT | POLLPRI | POLLRDHUP };
@@ -312,8 +313,8 @@ int weft_wait_fd(int fd, short events, int64_t deadline)
 
 int weft_close(int fd)
 {
-        int saved = errno, r = 0, cancels;
-        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancels); /* close() would end us here */
+        int r = 0;
+        struct weft__kept kept = weft__keep(); /* close() would end us here */
         weft__lock_take(&fds.lock);
         struct watch **link = fd < 0 ? NULL : find(fd);
         if (link && *link) {
@@ -324,7 +325,6 @@ int weft_close(int fd)
         if (close(fd) < 0 && errno != EINTR) /* then it is closed all the same */
                 r = -errno;
         weft__lock_give(&fds.lock);
-        pthread_setcancelstate(cancels, NULL);
-        errno = saved;
+        weft__give_back(kept);
         return r;
 }

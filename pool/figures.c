@@ -11,6 +11,7 @@
 
 #include <weft/see.h>
 
+#include "keep.h"
 #include "pools.h"
 #include "text.h"
 #include "worker.h"
@@ -160,8 +161,11 @@ int weft_stats_write(FILE *to, weft_stats_format format)
                 return -EINVAL;
         if (!copy_all(&all))
                 return -ENOMEM;
+        struct weft__kept kept = weft__keep();
         writers[format](to, &all);
+        int r = fflush(to) != 0 || ferror(to) ? -EIO : 0;
+        weft__give_back(kept);
         if (all.pool)
                 weft__free(all.pool, all.count * sizeof(*all.pool));
-        return fflush(to) != 0 || ferror(to) ? -EIO : 0;
+        return r;
 }

@@ -32,6 +32,7 @@
 
 #include "cpu.h"
 #include "futex.h"
+#include "keep.h"
 #include "overflow.h"
 #include "pools.h"
 #include "record.h"
@@ -106,13 +107,12 @@ static void tell_to_stop(weft_pool *pool)
 
 static void stop_workers(weft_pool *pool, unsigned started)
 {
-        int cancels;
         tell_to_stop(pool);
         /* A thread that is cancelled in the join would leave others waiting for it. */
-        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancels);
+        struct weft__kept kept = weft__keep();
         for (unsigned i = 0; i < started; i++)
                 pthread_join(pool->worker[i].thread, NULL);
-        pthread_setcancelstate(cancels, NULL);
+        weft__give_back(kept);
 }
 
 /* ---- memory ---- */
@@ -249,10 +249,9 @@ static int create(weft_pool **ret, const weft_pool_options *options)
 
 int weft_pool_create(weft_pool **ret, const weft_pool_options *options)
 {
-        int cancels;
-        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancels); /* files are read on the way */
+        struct weft__kept kept = weft__keep(); /* files are read on the way */
         int r = create(ret, options);
-        pthread_setcancelstate(cancels, NULL);
+        weft__give_back(kept);
         return r;
 }
 

@@ -13,6 +13,7 @@
 
 #include <weft/suspend.h>
 
+#include "keep.h"
 #include "worker.h"
 
 enum { DEFAULT_ROOM = 16384, MOST_ROOM = 1 << 24 };
@@ -256,6 +257,9 @@ int weft_record_write(weft_record *record, FILE *to, weft_record_format format)
                 return -EINVAL;
         if (record->pool)
                 return -EINPROGRESS;
-        return format == WEFT_RECORD_JSON ? weft__record_json(record, to)
-                                          : weft__record_page(record, to);
+        struct weft__kept kept = weft__keep();
+        int r = format == WEFT_RECORD_JSON ? weft__record_json(record, to)
+                                           : weft__record_page(record, to);
+        weft__give_back(kept);
+        return r;
 }

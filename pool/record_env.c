@@ -7,11 +7,11 @@
  * lock back, since the one must not free a pool that the other still looks at. In the child of a
  * fork the records are the parent's, and nothing is written.
  */
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "keep.h"
 #include "record.h"
 #include "worker.h"
 
@@ -88,11 +88,10 @@ static void write_to_file(weft_record *record)
 
 static void end(weft_record *record)
 {
-        int cancels;
-        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancels);
+        struct weft__kept kept = weft__keep();
         write_to_file(record);
         weft_record_destroy(record);
-        pthread_setcancelstate(cancels, NULL);
+        weft__give_back(kept);
 }
 
 void weft__record_pool_ends(weft_pool *pool)

@@ -232,7 +232,7 @@ static int see_off(pid_t pid, int r)
         return WIFEXITED(status) && WEXITSTATUS(status) == NO_MEMORY ? -ENOMEM : -EFAULT;
 }
 
-static int snapshot(weft__copy_fn *look, void *look_arg, weft__sink_fn *sink, void *sink_arg)
+int weft__snapshot(weft__copy_fn *look, void *look_arg, weft__sink_fn *sink, void *sink_arg)
 {
         int ends[2];
         sigset_t all, before;
@@ -249,15 +249,5 @@ static int snapshot(weft__copy_fn *look, void *look_arg, weft__sink_fn *sink, vo
         close(ends[1]);
         int r = pid < 0 ? pid : see_off(pid, hand_on(ends[0], sink, sink_arg));
         close(ends[0]);
-        return r;
-}
-
-int weft__snapshot(weft__copy_fn *look, void *look_arg, weft__sink_fn *sink, void *sink_arg)
-{
-        int saved = errno, cancels;
-        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancels);
-        int r = snapshot(look, look_arg, sink, sink_arg);
-        pthread_setcancelstate(cancels, NULL);
-        errno = saved;
         return r;
 }

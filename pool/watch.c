@@ -24,6 +24,7 @@
 
 #include "dump.h"
 #include "futex.h"
+#include "keep.h"
 #include "pools.h"
 
 enum { LOOKS = 4, REPORT_MOST = 256 * 1024, TASKS_MOST = 200 };
@@ -430,12 +431,11 @@ int weft_watch_begin(int64_t limit, weft_watch_fn *report, void *arg)
 
 static void join(pthread_t thread)
 {
-        int cancels;
         atomic_store_explicit(&watch.stop, 1, memory_order_relaxed); /* relaxed: as read */
         weft__futex_wake(&watch.stop, 1);
-        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancels);
+        struct weft__kept kept = weft__keep();
         pthread_join(thread, NULL);
-        pthread_setcancelstate(cancels, NULL);
+        weft__give_back(kept);
 }
 
 int weft_watch_end(void)
