@@ -6,6 +6,7 @@
 #include "pool_help.h"
 
 #include "context/memory.h"
+#include "pool/worker.h"
 
 /* ---- what was written, read ------------------------------------------------------------------ */
 
@@ -18,6 +19,7 @@ struct stretch {
 struct trace {
         struct stretch at[256];
         int count, waits;
+        double wait_began; /* the last one, us */
         char *text;
 };
 
@@ -44,7 +46,12 @@ static double read_number(const char *line, const char *key)
 static void read_line(struct trace *trace, const char *line)
 {
         struct stretch *s = &trace->at[trace->count];
-        trace->waits += strstr(line, "\"ph\":\"s\"") != NULL;
+        if (strstr(line, "\"ph\":\"s\"")) {
+                trace->waits++;
+                trace->wait_began = read_number(line, "ts");
+        }
+        if (strstr(line, "\"ph\":\"f\""))
+                cr_assert_leq(trace->wait_began, read_number(line, "ts"), "a wait ends before it");
         if (!strstr(line, "\"ph\":\"X\""))
                 return;
         cr_assert_lt(trace->count, 255);
@@ -240,6 +247,20 @@ static int awaits_a_child(void *arg)
 }
 
 /* The child is begun in the same step (a hand-over), or stolen. */
+Test(record, where_the_var_is_not_set_it_is_the_fallback, .timeout = 60)
+{
+        static weft_var falls = WEFT_VAR_INIT("falls", .fallback = V(8), .format = write_number);
+        weft_pool *pool = begin(1);
+        weft_record *record = start(pool, &falls, 0);
+        run_one(pool, nothing, NULL);
+        struct trace *trace = read_record(record);
+        cr_assert_eq(trace->count, 1);
+        cr_assert_str_eq(trace->at[0].value, "no 8");
+        trace_free(trace);
+        weft_record_destroy(record);
+        finish(pool);
+}
+
 Test(record, a_task_that_awaits_another_one_has_its_stretches_around_that, .timeout = 60)
 {
         weft_pool *pool = begin(1);
@@ -335,12 +356,15 @@ Test(record, what_runs_at_the_stop_is_cut_there, .timeout = 60)
 {
         skip_unless_workers(1);
         weft_pool *pool = begin(1);
-        weft_record *record = start(pool, NULL, 0);
+        weft_record *record = start(pool, &spelled, 0);
         struct plug plug;
-        plug_in(&plug, pool, 1);
+        WEFT_WITH (&spelled, V(6))
+                plug_in(&plug, pool, 1);
         struct trace *trace = read_record(record);
         cr_assert_eq(trace->count, 1);
         cr_assert_str_eq(trace->at[0].ends, "parked");
+        cr_assert_str_eq(trace->at[0].value, "no 6");
+        cr_assert_str_eq(trace->at[0].last, "no 6");
         trace_free(trace);
         plug_out(&plug);
         weft_record_destroy(record);
@@ -365,9 +389,12 @@ Test(record, of_one_that_had_started_what_it_does_between_two_waits_is_seen, .ti
         weft_pool *pool = begin(1);
         struct late late = {.began = 0};
         sem_init(&late.go, 0, 0);
+        weft_record *record = start(pool, NULL, 0);
+        run_one(pool, nothing, NULL); /* which is not taken for it */
+        weft_record_destroy(record);
         weft_task *task = spawn(pool, waits_twice, &late);
         cr_assert(reaches(&late.began, 1));
-        weft_record *record = start(pool, NULL, 0);
+        record = start(pool, NULL, 0);
         sem_post(&late.go);
         cr_assert_eq(join(task), 0);
         struct trace *trace = read_record(record);
@@ -385,6 +412,7 @@ Test(record, nothing_is_recorded_before_and_after, .timeout = 60)
         run_one(pool, nothing, NULL);
         weft_record *record = start(pool, NULL, 0);
         cr_assert_eq(weft_record_stop(record), 0);
+        cr_assert_not(atomic_load(&pool->modes) & WEFT__RECORDING, "it is to cost nothing again");
         run_one(pool, waits_once, NULL);
         struct trace *trace = read_record(record);
         cr_assert_eq(trace->count, 0);
@@ -464,9 +492,12 @@ Test(record, any_bytes_may_be_in_a_value, .timeout = 60)
         finish(pool);
 }
 
+static weft_pool *of_the_parent;
+
 static int in_the_child(void *arg)
 {
-        weft_record *record = arg;
+        weft_record *record = arg, *other = NULL;
+        CHILD_CHECK(weft_record_start(of_the_parent, &other, NULL) == -EOWNERDEAD && !other);
         CHILD_CHECK(weft_record_stop(record) == -EOWNERDEAD);
         CHILD_CHECK(weft_record_destroy(record) == NULL);
         return 0;
@@ -476,6 +507,7 @@ Test(record, in_the_child_of_a_fork_it_is_the_parents, .timeout = 60)
 {
         weft_pool *pool = begin(1);
         weft_record *record = start(pool, NULL, 0);
+        of_the_parent = pool;
         cr_assert_eq(in_child(in_the_child, record), 0);
         run_one(pool, nothing, NULL);
         struct trace *trace = read_record(record);
