@@ -18,6 +18,7 @@ extern "C" {
 #endif
 void __llvm_profile_initialize_file(void); /* it may not have begun yet: a constructor may leave */
 int __llvm_profile_write_file(void);
+void __llvm_profile_reset_counters(void);
 #ifdef __cplusplus
 }
 #endif
@@ -43,11 +44,21 @@ static inline long coverage_exit_group(void)
         return __NR_exit_group;
 }
 
-/* Once more when all else has been done at the end of the process: each source has this. */
-__attribute__((weak)) int coverage_ended;
+/* What destructors do is written last of all, by whichever source's function is linked: counted
+ * from when the runtime has written the rest, since what is in the file is added to. Neither is
+ * counted itself: each source has its record of it. */
+#define COVERAGE_ONCE weak, no_profile_instrument_function
+__attribute__((weak)) int coverage_begun, coverage_ended;
 
-__attribute__((weak, destructor(101))) void coverage_end(void);
-__attribute__((weak, destructor(101))) void coverage_end(void)
+__attribute__((COVERAGE_ONCE, constructor(101))) void coverage_begin(void);
+__attribute__((COVERAGE_ONCE, constructor(101))) void coverage_begin(void)
+{
+        if (!coverage_begun++)
+                atexit(__llvm_profile_reset_counters); /* before the runtime's, so run after it */
+}
+
+__attribute__((COVERAGE_ONCE, destructor(101))) void coverage_end(void);
+__attribute__((COVERAGE_ONCE, destructor(101))) void coverage_end(void)
 {
         if (!coverage_ended++)
                 __llvm_profile_write_file();
