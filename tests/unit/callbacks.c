@@ -463,7 +463,7 @@ static void in_report(void)
         weft_pool *pool = begin(1);
         plug_in(&plug, pool, 1);
         cr_assert_eq(weft_watch_begin(10 * MS, as_report, NULL), 0);
-        cr_assert(IN_EMULATOR || reaches(&p.done, 1));
+        cr_assert(reaches(&p.done, 1));
         plug_out(&plug);
         cr_assert_eq(weft_watch_end(), 0);
         finish(pool);
@@ -511,6 +511,8 @@ static void in_each_place(weft_pool *own)
         p.own = own;
         p.other = begin(1);
         for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+                if (IN_EMULATOR && places[i].place == in_report)
+                        continue; /* which makes no copy of the process to report from */
                 atomic_store(&p.done, 0);
                 atomic_store(&p.armed, true);
                 places[i].place();
