@@ -398,6 +398,7 @@ static int child_holds(void *unused)
 Test(borders_fork, B7_who_holds_a_mutex_gives_it_up_in_both_processes, .timeout = 60)
 {
         skip_without_fork();
+        cr_assert_eq(weft_set(&a, V(1), NULL), 0); /* else a fork would not be noticed either */
         weft_semaphore_init(&kept.semaphore, 2);
         weft_event_set(&kept.event);
         cr_assert_eq(weft_mutex_lock(&kept.mutex, WEFT_FOREVER), 0);
@@ -451,7 +452,8 @@ static int forks_beside_jobs(void *unused)
         int status;
         (void)unused;
         weft_fork(&older, job_waits, NULL);
-        while (!atomic_load(&job_state.begun)) {
+        for (int64_t end = in_ms(PATIENCE_MS); !atomic_load(&job_state.begun);) {
+                CHECK(weft_now() < end);
                 weft_fork(&none, nothing, NULL);
                 CHECK(weft_join(&none) == 0);
         }

@@ -341,14 +341,14 @@ Test(sync, channel_serves_senders_and_receivers_in_the_order_of_arrival, .timeou
         cr_assert_eq(weft_channel_create(&channel, sizeof(long), 1), 0);
         arrive_in_turn(pool, task, receive_in_turn);
         for (item = 0; item < 10; item++)
-                cr_assert_eq(weft_channel_send(channel, &item, WEFT_FOREVER), 0);
+                cr_assert_eq(weft_channel_send(channel, &item, in_ms(PATIENCE_MS)), 0);
         assert_served_in_turn(task);
 
         cr_assert_eq(weft_channel_send(channel, &item, 0), 0); /* it is full */
         arrive_in_turn(pool, task, send_in_turn);
         cr_assert_eq(weft_channel_receive(channel, &item, 0), 0);
         for (long i = 0; i < 10; i++) {
-                cr_assert_eq(weft_channel_receive(channel, &item, WEFT_FOREVER), 0);
+                cr_assert_eq(weft_channel_receive(channel, &item, in_ms(PATIENCE_MS)), 0);
                 order[i] = (int)item;
         }
         assert_served_in_turn(task);

@@ -775,8 +775,8 @@ Test(watch, B4_the_child_of_a_report_that_forks_ends_where_that_returns, .timeou
         weft_event_init(&never);
         cr_assert_eq(weft_submit(pool, waits, NULL), 0);
         cr_assert_eq(weft_watch_begin(LIMIT_MS * MS, forks, &pid), 0);
-        while (atomic_load(&pid) == 0)
-                usleep(1000);
+        for (int64_t end = in_ms(PATIENCE_MS); atomic_load(&pid) == 0; usleep(1000))
+                cr_assert_lt(weft_now(), end, "no report");
         cr_expect_eq(waitpid(atomic_load(&pid), &status, 0), atomic_load(&pid));
         cr_expect_eq(status, 0);
         cr_expect_eq(weft_watch_end(), 0);
