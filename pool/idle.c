@@ -72,8 +72,8 @@ static void wake_one(weft_pool *pool)
 {
         weft__lock_take(&pool->idle.lock);
         weft__worker *w = should_wake(state_of(pool)) ? pool->idle.asleep : NULL;
-        /* seq_cst, here and below: no model tells it from acq_rel, since I1 has its fences. It is the
-         * same instruction, and so no step of the count is left to the fences alone. */
+        /* seq_cst, here and below: no model tells it from acq_rel, since I1 has its fences. It is
+         * the same instruction, and so no step of the count is left to the fences alone. */
         if (w) {
                 pool->idle.asleep = w->next_asleep;
                 w->listed = false;

@@ -71,8 +71,8 @@ bool weft__wake(weft__waiter *w, enum weft__wake reason)
                 if ((phase != WEFT__ARMED && phase != WEFT__PARKED) ||
                     (reason == WEFT__CANCELLED && phase != state))
                         return false;
-                /* W1 ->, -> W2, also on failure; not seq_cst: X1 is decided by the load. No model misses
-                 * one of the two acquires alone, since the load and the other acquire too. */
+                /* W1 ->, -> W2, also on failure; not seq_cst: X1 is decided by the load. No model
+                 * misses one of the two acquires alone: the load and the other acquire too. */
         } while (!atomic_compare_exchange_weak_explicit(
             &w->state, &state, reason, memory_order_acq_rel, memory_order_acquire));
         if ((state & ~WEFT__SHIELD) == WEFT__PARKED)

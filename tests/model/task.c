@@ -226,8 +226,8 @@ MODEL(task_on_done_elsewhere, .preemptions = 1, .stale = 1)
         run_registers(2);
 }
 
-/* Registered when the task has ended: what it did comes before its callback, which is run elsewhere,
- * by the default pool, whose worker is awake. */
+/* Registered when the task has ended: what it did comes before its callback, which is run
+ * elsewhere, by the default pool, whose worker is awake. */
 static weft_event about_to_end;
 static int done_by_then; /* plain */
 static atomic_uint goes_on;

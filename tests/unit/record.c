@@ -789,10 +789,10 @@ Test(record, without_memory_there_is_no_record_and_all_else_goes_on, .timeout = 
         pool_without_memory(true, 1 << 20, SIZE_MAX, said, sizeof(said)); /* a tape */
         cr_assert_str_eq(said, "");
         cr_assert_neq(access("r", F_OK), 0);
-        pool_without_memory(false, 16 + 1, 16 + 1, said, sizeof(said)); /* the name */
+        pool_without_memory(false, 32 + 1, 32 + 1, said, sizeof(said)); /* the name */
         cr_assert_str_eq(said, "");
         cr_assert_neq(access("r", F_OK), 0);
-        pool_without_memory(false, 18, SIZE_MAX, said, sizeof(said)); /* what is written */
+        pool_without_memory(false, 32 + 2, SIZE_MAX, said, sizeof(said)); /* what is written */
         cr_assert_str_eq(said, "weft: no memory to write a record\n");
         unlink("r.2");
         cr_assert_eq(rmdir(folder), 0);
