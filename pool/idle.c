@@ -72,12 +72,12 @@ static void wake_one(weft_pool *pool)
 {
         weft__lock_take(&pool->idle.lock);
         weft__worker *w = should_wake(state_of(pool)) ? pool->idle.asleep : NULL;
-        /* seq_cst, here and below: no model tells it from acq_rel, since I1 has its fences. It is
-         * the same instruction, and so no step of the count is left to the fences alone. */
         if (w) {
                 pool->idle.asleep = w->next_asleep;
                 w->listed = false;
                 w->searching = true;
+                /* seq_cst, here and below: no model tells it from acq_rel, since I1 has its fences.
+                 * It stays, as it is the same instruction on x86-64 and on ARMv8. */
                 atomic_fetch_add_explicit(&pool->idle.state, (unsigned)SEARCHING - SLEEPING,
                                           memory_order_seq_cst);
         }

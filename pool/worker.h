@@ -421,8 +421,6 @@ static inline void weft__count(atomic_uint_least64_t *count, bool shared)
         }
         /* relaxed: the owner is the only writer */
         uint64_t n = atomic_load_explicit(count, memory_order_relaxed);
-        /* No model misses it: full fences of idle.c come between, but for a task with a time behind
-         * another's. That ends on another worker, and the one that set the first here meanwhile. */
         atomic_store_explicit(count, n + 1, memory_order_release); /* E1 -> sum_up (pool.c) */
 }
 
