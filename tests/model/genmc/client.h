@@ -29,6 +29,7 @@
 #endif
 
 unsigned weft__forks;
+atomic_bool weft__policed_ever;
 
 /* Zeroed: what a thief reads of a slot that nobody has written it does not use, but for GenMC it is
  * an error. A half of a word is an object of its own to it. */
