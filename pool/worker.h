@@ -251,8 +251,8 @@ static inline bool weft__worker_has_injected(weft__worker *w)
  * that pool too, since its waits are. */
 static inline bool weft__task_cancelled_on(const weft__worker *w, const weft_task *task)
 {
-        /* seq_cst, all: X1 <-> cancel, weft__park_cancel. There is no model of the last: it is to
-         * the worker's pool what the one before is to the task's. */
+        /* seq_cst, all: X1 <-> cancel, weft__park_cancel. The last is to the worker's pool what the
+         * one before is to the task's. */
         return atomic_load_explicit(&task->state, memory_order_seq_cst) & WEFT__CANCEL ||
                atomic_load_explicit(&task->pool->modes, memory_order_seq_cst) & WEFT__CANCELLING ||
                (w && w->pool != task->pool &&
