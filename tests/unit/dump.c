@@ -351,6 +351,81 @@ Test(dump, tasks_stand_below_the_one_that_submitted_them, .timeout = 60)
         finish(pool);
 }
 
+static int spawns_one_more(void *left)
+{
+        weft_task *child = NULL;
+        if (N(left) > 1)
+                child = spawn(NULL, spawns_one_more, V(N(left) - 1));
+        weft_event_wait(&it.go, WEFT_FOREVER);
+        return child ? join(child) : 0;
+}
+
+Test(dump, below_forty_generations_lines_go_no_further_in, .timeout = 60)
+{
+        skip_copies_in_emulator();
+        weft_pool *pool = begin(1);
+
+        weft_event_init(&it.go);
+        cr_assert_eq(weft_submit(pool, spawns_one_more, V(50)), 0);
+        until_parked(pool, 50);
+        char *dump = dumped();
+        size_t top = indent_of(dump, "arg 0x32");
+        cr_expect_eq(indent_of(dump, "arg 0x31"), top + 2);
+        cr_expect_eq(indent_of(dump, "arg 0xb,"), top + 78);
+        cr_expect_eq(indent_of(dump, "arg 0xa,"), top + 80);
+        cr_expect_eq(indent_of(dump, "arg 0x1,"), top + 80);
+        free(dump);
+        weft_event_set(&it.go);
+        finish(pool);
+}
+
+Test(dump, one_that_is_cancelled_and_goes_on_says_so, .timeout = 60)
+{
+        skip_copies_in_emulator();
+        weft_pool *pool = begin(1);
+
+        sem_init(&it.called, 0, 0);
+        sem_init(&it.call, 0, 0);
+        weft_task *task = spawn(pool, blocks, V(0xc000));
+        plug__wait(&it.called);
+        char *dump = dumped(), *line = line_of(dump, "arg 0xc000");
+        cr_expect(line && !strstr(line, ", cancelled"), "%s", dump);
+        free(line);
+        free(dump);
+        weft_task_cancel(task);
+        dump = dumped();
+        line = line_of(dump, "arg 0xc000");
+        cr_expect(line && strstr(line, ", cancelled"), "%s", dump);
+        free(line);
+        free(dump);
+        sem_post(&it.call);
+        join(task);
+        finish(pool);
+}
+
+static bool dump_says(const char *text)
+{
+        char *dump = dumped();
+        bool is = strstr(dump, text);
+        free(dump);
+        return is;
+}
+
+Test(dump, counts_the_workers_that_sleep, .timeout = 60)
+{
+        skip_copies_in_emulator();
+        skip_unless_workers(1);
+        weft_pool *pool = begin(1);
+        struct plug plug;
+
+        plug_in(&plug, pool, 1);
+        cr_expect(dump_says(": 1 workers, 0 of them asleep; 1 tasks run, 0 wait"));
+        plug_out(&plug);
+        while (!dump_says(": 1 workers, 1 of them asleep; 0 tasks run, 0 wait"))
+                usleep(1000);
+        finish(pool);
+}
+
 static int submits_and_ends(void *arg)
 {
         return weft_submit(NULL, waits_for_go, arg);
@@ -430,14 +505,42 @@ Test(dump, values_are_written_by_their_var, .timeout = 60)
         skip_unless_workers(1);
         weft_pool *pool = begin(1);
         struct plug plug = {0};
-        WEFT_WITH (&user, "ada \"l\"\n") {
+        WEFT_WITH (&user, "ada \"l\\\"\n") {
                 WEFT_WITH (&plain, V(0x11)) {
                         plug_in(&plug, pool, 1); /* that of the one that runs */
                         cr_assert_eq(weft_submit(pool, give, V(0xa000)), 0);
                 }
         }
         char *dump = dumped();
-        cr_expect_eq(times(dump, "{user=\"ada \\\"l\\\"\\x0a\", plain=0x11}"), 2, "%s", dump);
+        cr_expect_eq(times(dump, "{user=\"ada \\\"l\\\\\\\"\\x0a\", plain=0x11}"), 2, "%s", dump);
+        free(dump);
+        plug_out(&plug);
+        finish(pool);
+}
+
+static int write_much(void *value, char *text, size_t size)
+{
+        memset(text, 'y', size - 1);
+        text[size - 1] = '\0';
+        return N(value);
+}
+
+static weft_var of_length = WEFT_VAR_INIT("of length", .format = write_much);
+
+Test(dump, a_value_that_is_cut_ends_in_dots, .timeout = 60)
+{
+        skip_copies_in_emulator();
+        weft_pool *pool = begin(1);
+        struct plug plug;
+
+        plug_in(&plug, pool, 1);
+        WEFT_WITH (&of_length, V(255))
+                cr_assert_eq(weft_submit(pool, give, V(0xa000)), 0);
+        WEFT_WITH (&of_length, V(256))
+                cr_assert_eq(weft_submit(pool, give, V(0xb000)), 0);
+        char *dump = dumped();
+        cr_expect_eq(times(dump, "yyy\"}"), 1, "%s", dump);
+        cr_expect_eq(times(dump, "yyy…\"}"), 1, "%s", dump);
         free(dump);
         plug_out(&plug);
         finish(pool);

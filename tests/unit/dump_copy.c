@@ -82,6 +82,46 @@ static void end_dump(pthread_t dump, char **text)
         free(*text);
 }
 
+/* ---- crashes in it ---- */
+
+static void crashes(void *unused)
+{
+        (void)unused;
+        abort();
+}
+
+static void crashes_after_an_inner_crash(void *unused)
+{
+        weft__copy_try(crashes, unused);
+        crashes(unused);
+}
+
+static void says_and_goes_on(weft__out *out, void *unused)
+{
+        if (!weft__copy_try(crashes_after_an_inner_crash, unused))
+                weft__out_print(out, "outer");
+}
+
+static void crashes_outright(weft__out *out, void *unused)
+{
+        (void)out;
+        crashes(unused);
+}
+
+static void keep_text(const char *text, size_t length, void *to)
+{
+        strncat(to, text, length);
+}
+
+Test(dump_copy, a_crash_ends_the_innermost_step_that_is_under_way_or_else_the_copy, .timeout = 60)
+{
+        skip_copies();
+        char said[100] = "";
+        cr_expect_eq(weft__snapshot(says_and_goes_on, NULL, keep_text, said), 0);
+        cr_expect_str_eq(said, "outer");
+        cr_expect_eq(weft__snapshot(crashes_outright, NULL, keep_text, said), -EFAULT);
+}
+
 /* ---- what it keeps ---- */
 
 /* Those that are below its own pipe, and those above. */
