@@ -798,6 +798,55 @@ Test(dump, comes_at_a_signal_until_that_is_taken_back, .timeout = 120)
         finish(pool);
 }
 
+Test(dump, at_the_same_signal_to_another_descriptor_and_then_no_more, .timeout = 120)
+{
+        skip_copies_in_emulator();
+        int first[2], second[2];
+        struct pollfd p;
+
+        signal(SIGUSR1, on_child);
+        cr_assert_eq(pipe2(first, O_CLOEXEC), 0);
+        cr_assert_eq(pipe2(second, O_CLOEXEC), 0);
+        cr_assert_eq(weft_dump_on_signal(SIGUSR1, first[1]), 0);
+        cr_assert_eq(weft_dump_on_signal(SIGUSR1, second[1]), 0);
+        raise(SIGUSR1);
+        cr_expect(comes(second[0], "\n0 tasks\n"));
+        p = (struct pollfd){.fd = first[0], .events = POLLIN};
+        cr_expect_eq(poll(&p, 1, 0), 0);
+        cr_assert_eq(weft_dump_on_signal(0, -1), 0);
+        raise(SIGUSR1);
+        cr_expect_eq(atomic_load(&children), 1, "the action that there was is back");
+}
+
+static void *reads_a_byte(void *fd)
+{
+        char byte;
+        ssize_t n = read(*(int *)fd, &byte, 1);
+        return V(n == 1 ? 0 : errno);
+}
+
+Test(dump, its_signal_ends_no_call_of_the_program, .timeout = 120)
+{
+        skip_copies_in_emulator();
+        int ends[2], data[2];
+        pthread_t reader;
+        void *r;
+
+        cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
+        cr_assert_eq(pipe2(data, O_CLOEXEC), 0);
+        cr_assert_eq(weft_dump_on_signal(SIGUSR1, ends[1]), 0);
+        cr_assert_eq(pthread_create(&reader, NULL, reads_a_byte, &data[0]), 0);
+        for (int i = 0; i < 3; i++) {
+                usleep(20 * 1000); /* it is in the call, most likely */
+                cr_assert_eq(pthread_kill(reader, SIGUSR1), 0);
+                cr_expect(comes(ends[0], "\n0 tasks\n"));
+        }
+        cr_assert_eq(write(data[1], "x", 1), 1);
+        pthread_join(reader, &r);
+        cr_expect_eq(N(r), 0, "%s", strerror(N(r)));
+        cr_assert_eq(weft_dump_on_signal(0, -1), 0);
+}
+
 /* More than fits, to a reader who is late, through a pipe that does not block. */
 Test(dump, at_a_signal_it_waits_for_room, .timeout = 120)
 {
