@@ -271,6 +271,12 @@ Test(borders_ends, B22_so_does_whatever_else_the_library_calls, .timeout = 60)
         assert_aborts(in_blocking, NULL);
         assert_aborts(in_start, NULL);
         assert_aborts(in_stop, NULL);
+}
+
+/* While the only worker is held up. */
+Test(borders_ends, B22_so_do_a_submitter_that_runs_its_task_and_a_destructor, .timeout = 60)
+{
+        skip_unless_workers(1);
         assert_aborts(in_submitter, NULL);
         assert_aborts(in_destructor, NULL);
 }

@@ -334,6 +334,7 @@ Test(record, a_task_that_migrates_is_recorded_where_it_runs, .timeout = 60)
 
 Test(record, the_oldest_are_dropped_and_counted, .timeout = 60)
 {
+        skip_unless_workers(1); /* each keeps so many */
         enum { TASKS = 10, KEPT = 4 };
         weft_pool *pool = begin(1);
         weft_record *record = start(pool, &plain, KEPT);
@@ -543,6 +544,7 @@ static int count_of(const char *text, const char *what)
 
 Test(record, a_page_shows_the_last_ones_in_strips, .timeout = 120)
 {
+        skip_unless_workers(1);
         enum { TASKS = 3300, SHOWN = 3000, VALUES = 300 };
         weft_pool *pool = begin(1);
         weft_record *record = start(pool, &plain, TASKS - 100);
