@@ -112,6 +112,7 @@ static int submit_many(void *arg)
 
 Test(pool_limit, refuse_holds_for_the_pools_own_tasks_too, .timeout = 30)
 {
+        skip_unless_workers(1); /* another one may make room */
         weft_pool *pool = bounded(WEFT_REFUSE);
         struct inside in = {.pool = pool, .tries = BOUND + 3};
         weft_task *t;
@@ -335,7 +336,7 @@ static int fill_and_spawn(void *arg)
 
 Test(pool_limit, C2_caller_may_be_a_task_of_the_pool, .timeout = 30)
 {
-        skip_unless_workers(1); /* another one may make room */
+        skip_unless_workers(1); /* as above */
         weft_pool *pool = bounded(WEFT_CALLER);
         weft_task *t;
 
