@@ -565,7 +565,6 @@ Test(explain, C8_a_task_whose_place_finds_no_memory_is_not_handed_over)
 
 Test(explain, a_0_in_the_environment_does_not_ask_for_it)
 {
-        cr_assert_str_eq(getenv("WEFT_EXPLAIN"), "0");
         cr_assert_eq(sets(V(7)), 0);
         cr_assert(says(&var, "places are not recorded"));
 }

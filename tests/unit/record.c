@@ -359,7 +359,7 @@ Test(record, what_runs_at_the_stop_is_cut_there, .timeout = 60)
         skip_unless_workers(1);
         weft_pool *pool = begin(1);
         weft_record *record = start(pool, &spelled, 0);
-        struct plug plug;
+        struct plug plug = {.workers = 0};
         WEFT_WITH (&spelled, V(6))
                 plug_in(&plug, pool, 1);
         struct trace *trace = read_record(record);
