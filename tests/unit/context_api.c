@@ -522,11 +522,11 @@ Test(context_api, a_bound_function_may_be_called_on_many_threads_at_once)
         weft_bound *bound;
         void *result;
 
-        weft_set(&one, V(1), NULL);
-        weft_bind(&bound, expect_one_then_set_it, V(1));
-        weft_set(&one, V(2), NULL);
+        cr_assert_eq(weft_set(&one, V(1), NULL), 0);
+        cr_assert_eq(weft_bind(&bound, expect_one_then_set_it, V(1)), 0);
+        cr_assert_eq(weft_set(&one, V(2), NULL), 0);
         for (int i = 0; i < 4; i++)
-                pthread_create(&threads[i], NULL, call_it_often, bound);
+                cr_assert_eq(pthread_create(&threads[i], NULL, call_it_often, bound), 0);
         for (int i = 0; i < 4; i++) {
                 pthread_join(threads[i], &result);
                 assert_thread_ok(result);
@@ -548,7 +548,7 @@ Test(context_api, a_bound_function_may_free_itself_from_within_its_call)
         static struct counted a;
         weft_bound *bound;
 
-        weft_set(&kept, &a, NULL);
+        cr_assert_eq(weft_set(&kept, &a, NULL), 0);
         cr_assert_eq(weft_bind(&bound, free_myself, &bound), 0);
         weft_context_unref(weft_context_swap(NULL));
         cr_assert_eq(weft_bound_call(bound), 0, "the context outlives the call");
@@ -655,8 +655,8 @@ Test(context_api, an_inherited_context_comes_in_a_frame_of_its_own)
 
 Test(context_api, nothing_sets_errno)
 {
-        weft_token token;
-        weft_context *derived;
+        weft_token token = {0};
+        weft_context *derived = NULL;
 
         errno = EXDEV;
         weft_set(NULL, NULL, NULL);

@@ -19,8 +19,8 @@ static weft_var plain = WEFT_VAR_INIT("plain", .fallback = V(7));
 
 static void *bind_and_return(void *value)
 {
-        weft_set(&plain, V(1), NULL);
-        weft_set(&kept, value, NULL);
+        cr_assert_eq(weft_set(&plain, V(1), NULL), 0);
+        cr_assert_eq(weft_set(&kept, value, NULL), 0);
         return NULL;
 }
 
@@ -40,9 +40,9 @@ Test(context, c9_thread_exit_leaves_alone_what_others_bind)
         static struct counted a;
         pthread_t thread;
 
-        weft_set(&kept, &a, NULL);
+        cr_assert_eq(weft_set(&kept, &a, NULL), 0);
         for (int i = 0; i < 3; i++) {
-                weft_thread_create(&thread, NULL, bind_and_return, &a);
+                cr_assert_eq(weft_thread_create(&thread, NULL, bind_and_return, &a), 0);
                 pthread_join(thread, NULL);
         }
         cr_assert_eq(atomic_load(&a.retained), 4);

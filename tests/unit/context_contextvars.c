@@ -310,9 +310,9 @@ Test(contextvars, getset_5)
 {
         struct list mine = {0, 0}, another = {0, 0};
 
-        weft_set(&c, &mine, NULL);
+        cr_assert_eq(weft_set(&c, &mine, NULL), 0);
         weft_context *context = weft_context_capture();
-        weft_context_run(context, append_to_my_own_list, &another, NULL);
+        cr_assert_eq(weft_context_run(context, append_to_my_own_list, &another, NULL), 0);
         weft_context_unref(context);
         cr_assert_eq(weft_get(&c), &mine);
         cr_assert_eq(mine.length, 0);

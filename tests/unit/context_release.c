@@ -126,7 +126,7 @@ Test(context, c7_a_run_keeps_its_context_alive)
         static struct counted a;
         weft_context *context;
 
-        weft_context_with(NULL, &kept, &a, &context);
+        cr_assert_eq(weft_context_with(NULL, &kept, &a, &context), 0);
         cr_assert_eq(weft_context_run(context, unref_it, context, NULL), 0);
         assert_gone(&a, 1);
 }
@@ -151,10 +151,10 @@ Test(context, c7_bound_functions_own_their_context)
         static struct counted a;
         weft_bound *bound;
 
-        weft_set(&kept, &a, NULL);
-        weft_bind(&bound, nothing, NULL);
+        cr_assert_eq(weft_set(&kept, &a, NULL), 0);
+        cr_assert_eq(weft_bind(&bound, nothing, NULL), 0);
         empty_the_frame();
-        weft_bound_call(bound);
+        cr_assert_eq(weft_bound_call(bound), 0);
         assert_alive(&a, 1);
         weft_bound_free(bound);
         assert_gone(&a, 1);
@@ -311,10 +311,10 @@ Test(context, c7_a_context_may_be_captured_and_released_on_many_threads_at_once)
         void *result;
 
         pthread_barrier_init(&start, NULL, THREADS + 1);
-        weft_context_with(NULL, &kept, &a, &p.context);
+        cr_assert_eq(weft_context_with(NULL, &kept, &a, &p.context), 0);
         for (int i = 0; i < THREADS; i++) {
                 weft_context_ref(p.context);
-                pthread_create(&threads[i], NULL, ref_and_unref, &p);
+                cr_assert_eq(pthread_create(&threads[i], NULL, ref_and_unref, &p), 0);
         }
         pthread_barrier_wait(&start);
         weft_context_unref(p.context);

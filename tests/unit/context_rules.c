@@ -111,9 +111,9 @@ Test(context, c2_what_a_bound_function_sets_is_invisible_to_its_caller_and_its_n
 {
         weft_bound *reads, *sets;
 
-        weft_set(&user, V(1), NULL);
-        weft_bind(&reads, user_now, NULL);
-        weft_bind(&sets, set_to_arg, V(9));
+        cr_assert_eq(weft_set(&user, V(1), NULL), 0);
+        cr_assert_eq(weft_bind(&reads, user_now, NULL), 0);
+        cr_assert_eq(weft_bind(&sets, set_to_arg, V(9)), 0);
         cr_assert_eq(weft_bound_call(sets), 0);
         cr_assert_eq(weft_get(&user), V(1));
         cr_assert_eq(weft_bound_call(sets), 0);
@@ -135,7 +135,7 @@ Test(context, c2_an_object_that_a_binding_points_at_is_shared)
         pthread_t thread;
         int object = 1;
 
-        weft_set(&user, &object, NULL);
+        cr_assert_eq(weft_set(&user, &object, NULL), 0);
         cr_assert_eq(weft_thread_create(&thread, NULL, write_through_the_binding, NULL), 0);
         pthread_join(thread, NULL);
         cr_assert_eq(object, 42);

@@ -131,12 +131,12 @@ Test(token, old_of_a_used_token_is_gone)
         weft_token token;
         void *old = V(99);
 
-        weft_set(&user, V(1), NULL);
-        weft_set(&user, V(2), &token);
-        weft_reset(&user, &token);
+        cr_assert_eq(weft_set(&user, V(1), NULL), 0);
+        cr_assert_eq(weft_set(&user, V(2), &token), 0);
+        cr_assert_eq(weft_reset(&user, &token), 0);
         cr_assert_eq(weft_token_old(&token, &old), -EALREADY);
 
-        weft_set(&user, V(2), &token);
+        cr_assert_eq(weft_set(&user, V(2), &token), 0);
         weft_token_drop(&token);
         cr_assert_eq(weft_token_old(&token, &old), -EALREADY);
         cr_assert_eq(old, V(99));
@@ -159,8 +159,8 @@ Test(token, old_of_a_kept_var_is_borrowed)
         weft_token token;
         void *old;
 
-        weft_set(&kept, &a, NULL);
-        weft_set(&kept, &b, &token);
+        cr_assert_eq(weft_set(&kept, &a, NULL), 0);
+        cr_assert_eq(weft_set(&kept, &b, &token), 0);
         cr_assert_eq(weft_token_old(&token, &old), 0);
         cr_assert_eq(old, &a);
         assert_alive(&a, 1);
@@ -173,8 +173,8 @@ Test(token, a_dropped_token_cannot_be_reset)
 {
         weft_token token;
 
-        weft_set(&user, V(1), NULL);
-        weft_set(&user, V(2), &token);
+        cr_assert_eq(weft_set(&user, V(1), NULL), 0);
+        cr_assert_eq(weft_set(&user, V(2), &token), 0);
         weft_token_drop(&token);
         cr_assert_eq(weft_reset(&user, &token), -EALREADY);
         cr_assert_eq(weft_get(&user), V(2));
@@ -186,12 +186,12 @@ Test(token, a_drop_of_null_or_of_a_used_token_does_nothing)
         weft_token token;
 
         weft_token_drop(NULL);
-        weft_set(&kept, &a, NULL);
-        weft_set(&kept, &b, &token);
-        weft_reset(&kept, &token);
+        cr_assert_eq(weft_set(&kept, &a, NULL), 0);
+        cr_assert_eq(weft_set(&kept, &b, &token), 0);
+        cr_assert_eq(weft_reset(&kept, &token), 0);
         weft_token_drop(&token);
         assert_alive(&a, 1);
-        weft_set(&kept, &b, &token);
+        cr_assert_eq(weft_set(&kept, &b, &token), 0);
         weft_token_drop(&token);
         weft_token_drop(&token);
         assert_gone(&a, 1);
@@ -221,8 +221,8 @@ Test(token, a_token_can_be_dropped_on_any_thread)
         static struct counted a, b;
         weft_token token;
 
-        weft_set(&kept, &a, NULL);
-        weft_set(&kept, &b, &token);
+        cr_assert_eq(weft_set(&kept, &a, NULL), 0);
+        cr_assert_eq(weft_set(&kept, &b, &token), 0);
         on_thread(drop_it, &token);
         assert_gone(&a, 1);
         cr_assert(!pthread_equal(a.released_on, pthread_self()));
