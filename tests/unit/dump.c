@@ -154,7 +154,7 @@ static uint64_t parked(weft_pool *pool)
 }
 
 /* So many have waited: nothing in these tests waits twice. */
-static void until_parked(weft_pool *pool, uint64_t wanted)
+static void until_waiting(weft_pool *pool, uint64_t wanted)
 {
         for (int64_t end = in_ms(PATIENCE_MS); parked(pool) < wanted;) {
                 cr_assert(weft_now() < end, "%d tasks do not wait", (int)wanted);
@@ -196,7 +196,7 @@ Test(dump, says_what_each_task_waits_for, .timeout = 60)
         it.other = spawn(pool, waits_for_go, V(0x9002));
         for (int i = 0; i < WAYS; i++)
                 task[i] = spawn(pool, ways[i], V(0x9100 + i));
-        until_parked(pool, WAYS + 2);
+        until_waiting(pool, WAYS + 2);
         plug__wait(&it.called);
 
         char *dump = dumped();
@@ -246,7 +246,7 @@ Test(dump, says_for_how_long, .timeout = 60)
 
         weft_event_init(&it.go);
         weft_task *task = spawn(pool, waits_for_go, V(0x9001));
-        until_parked(pool, 1);
+        until_waiting(pool, 1);
         usleep(300000);
         char *dump = dumped(), *line = line_of(dump, "arg 0x9001");
         cr_assert_not_null(line);
@@ -334,7 +334,7 @@ Test(dump, tasks_stand_below_the_one_that_submitted_them, .timeout = 60)
         weft_event_init(&it.go);
         cr_assert_eq(weft_submit(pool, waits_for_go, V(0xc000)), 0);
         cr_assert_eq(weft_submit(pool, spawns_and_waits, V(0xd000)), 0);
-        until_parked(pool, 7);
+        until_waiting(pool, 7);
         char *dump = dumped();
         size_t top = indent_of(dump, "arg 0xd000");
         cr_expect_eq(indent_of(dump, "arg 0xc000"), top);
@@ -438,7 +438,7 @@ Test(dump, one_whose_submitter_has_ended_says_so, .timeout = 60)
 
         weft_event_init(&it.go);
         cr_assert_eq(weft_submit(pool, submits_and_ends, V(0xc000)), 0);
-        until_parked(pool, 1);
+        until_waiting(pool, 1);
         char *dump = dumped(), *line = line_of(dump, "arg 0xc000");
         cr_expect(line && strstr(line, "submitted by #") && strstr(line, ", which has ended"));
         free(line);

@@ -216,11 +216,7 @@ Test(migrate, cancelling_the_pool_wakes_all_that_is_parked, .timeout = 60)
         weft_event_init(&never);
         for (int i = 0; i < 100; i++)
                 cr_assert_eq(weft_spawn(pool, &task[i], waits_for_ever, &never), 0);
-        struct weft_pool_stats stats = {.size = sizeof(stats)};
-        do {
-                sched_yield();
-                cr_assert_eq(weft_pool_stats(pool, &stats), 0);
-        } while (stats.parked < 100);
+        until_parked(pool, 100);
         cr_assert_eq(weft_pool_shutdown(pool, WEFT_CANCEL, WEFT_FOREVER), 0);
         for (int i = 0; i < 100; i++) {
                 cr_assert_eq(weft_await(task[i], WEFT_FOREVER), -ECANCELED);

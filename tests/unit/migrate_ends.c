@@ -155,15 +155,11 @@ Test(migrate_ends, C9_a_child_gives_up_a_pool_in_which_parked_tasks_are_queued, 
 {
         skip_threads_after_fork_in_emulator();
         struct plug plug;
-        struct weft_pool_stats stats = {.size = sizeof(stats)};
         forks.pool = migrating_pool(1);
         weft_event_init(&forks.go);
         for (int i = 0; i < WAITERS; i++)
                 cr_assert_eq(weft_submit(forks.pool, waits, NULL), 0);
-        do {
-                sched_yield();
-                cr_assert_eq(weft_pool_stats(forks.pool, &stats), 0);
-        } while (stats.parked < WAITERS);
+        until_parked(forks.pool, WAITERS);
         plug_in(&plug, forks.pool, 1);
         weft_event_set(&forks.go);
         cr_assert_eq(in_child(destroys, NULL), 0);

@@ -288,6 +288,17 @@ static inline bool reaches(atomic_int *count, int wanted)
         return atomic_load(count) == wanted;
 }
 
+/* Until so many waits of its tasks have given their worker away. */
+static inline void until_parked(weft_pool *pool, uint64_t wanted)
+{
+        struct weft_pool_stats stats = {.size = sizeof(stats)};
+        for (int64_t end = in_ms(PATIENCE_MS); stats.parked < wanted;) {
+                cr_assert_lt(weft_now(), end, "%d tasks do not wait", (int)wanted);
+                cr_assert_eq(weft_pool_stats(pool, &stats), 0);
+                usleep(200);
+        }
+}
+
 /* ---- values ---------------------------------------------------------------------------------- */
 
 /* A value that counts. It is not freed, so that a release too many is seen and not undefined. */

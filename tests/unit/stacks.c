@@ -62,8 +62,10 @@ Test(stacks, slabs_that_are_not_used_are_unmapped_but_for_one, .timeout = 60)
         weft__stacks stacks;
         weft__stack taken[MANY];
         weft__stacks_init(&stacks, 64 * 1024);
-        for (int i = 0; i < MANY; i++)
+        for (int i = 0; i < MANY; i++) {
                 taken[i] = weft__stacks_take(&stacks);
+                cr_assert_not_null(taken[i].low);
+        }
         cr_assert_gt(stacks.slabs, 3);
         /* In an order that empties no slab before the last stacks are given back. */
         for (int start = 0; start < 7; start++)

@@ -418,7 +418,6 @@ static int forks_in_task(void *unused)
 
 static void fork_beside_parked_tasks(bool by_task)
 {
-        struct weft_pool_stats stats = {.size = sizeof(stats)};
         int item = 1;
         memset(&forks, 0, sizeof(forks));
         forks.by_task = by_task;
@@ -427,10 +426,7 @@ static void fork_beside_parked_tasks(bool by_task)
         cr_assert_eq(weft_channel_create(&forks.channel, sizeof(item), 1), 0);
         for (int i = 0; i < PARKED; i++) {
                 forks.task[i] = spawn(forks.pool, parks, V(i));
-                do {
-                        sched_yield();
-                        cr_assert_eq(weft_pool_stats(forks.pool, &stats), 0);
-                } while (stats.parked < (unsigned)i + 1);
+                until_parked(forks.pool, (unsigned)i + 1);
         }
         /* Until the worker sleeps: a sanitizer does not take its own locks before a fork, and the
          * child would wait for what the worker held of them. */

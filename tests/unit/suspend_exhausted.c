@@ -160,11 +160,7 @@ Test(suspend_exhausted, nor_is_there_a_stack_without_memory_for_its_books, .time
         /* Until the first few stacks, which come together, are in use. */
         for (int i = 0; i < 3; i++)
                 task[i] = spawn(pool, rest_until_set, &event);
-        struct weft_pool_stats stats = {.size = sizeof(stats)};
-        do {
-                usleep(500);
-                cr_assert_eq(weft_pool_stats(pool, &stats), 0);
-        } while (stats.parked < 3);
+        until_parked(pool, 3);
         struct plug plug;
         plug_in(&plug, pool, 1);
         weft_task *last = spawn(pool, waits_without_memory, NULL);

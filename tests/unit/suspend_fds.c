@@ -13,15 +13,6 @@
 
 static weft_var var = WEFT_VAR_INIT("var");
 
-/* Until that many waits of the pool's tasks have begun. */
-static void until_parked(weft_pool *pool, uint64_t waits)
-{
-        struct weft_pool_stats stats = {.size = sizeof(stats)};
-        do
-                weft_sleep_until(weft_now() + MS);
-        while (weft_pool_stats(pool, &stats) == 0 && stats.parked < waits);
-}
-
 struct wait {
         int fd;
         short events;
