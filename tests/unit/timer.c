@@ -664,21 +664,34 @@ static int hold_until(void *arg)
         return 0;
 }
 
-Test(timer, one_worker_that_is_left_sees_to_all, .timeout = 60)
+static void hold_some(unsigned workers, int held)
 {
-        skip_with_fewer_workers(4);
-        weft_pool *pool = begin(4);
+        weft_pool *pool = begin(workers);
         struct plug plug;
         atomic_int count = 0;
         sem_init(&plug.out, 0, 0);
-        for (int i = 0; i < 3; i++)
+        for (int i = 0; i < held; i++)
                 cr_assert_eq(weft_spawn_at(pool, NULL, in_ms(5 * i), 0, hold_until, &plug), 0);
         for (int i = 0; i < 40; i++)
                 cr_assert_eq(weft_spawn_at(pool, NULL, in_ms(i), 0, count_up, &count), 0);
         cr_assert(reaches(&count, 40));
-        for (int i = 0; i < 3; i++)
+        for (int i = 0; i < held; i++)
                 sem_post(&plug.out);
         finish(pool);
+}
+
+Test(timer, one_worker_that_is_left_sees_to_all, .timeout = 60)
+{
+        skip_with_fewer_workers(4);
+        hold_some(4, 3);
+}
+
+/* One that is woken to look at the timers, and finds a task first, leaves them to another one. */
+Test(timer, of_many_that_sleep_one_sees_to_all, .timeout = 60)
+{
+        skip_with_fewer_workers(4);
+        for (int round = 0; round < 20; round++)
+                hold_some(16, 3);
 }
 
 /* ---- shutdown -------------------------------------------------------------------------------- */
