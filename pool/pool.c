@@ -267,8 +267,8 @@ weft_pool *weft_pool_default(void)
         weft_pool *mine;
         if (weft_pool_create(&mine, NULL) < 0)
                 return NULL;
-        /* R4 ->; -> R4 if another thread was quicker: no model misses that, since to destroy ours has
-         * full fences; it is kept so that R4 does not hang on them. */
+        /* R4 ->; -> R4 if another thread was quicker: no model misses that, since to destroy ours
+         * has full fences; it is kept so that R4 does not hang on them. */
         if (atomic_compare_exchange_strong_explicit(&the_default, &pool, mine, memory_order_release,
                                                     memory_order_acquire))
                 return mine;

@@ -111,8 +111,7 @@ static void arrive_in_turn(weft_pool *pool, weft_task **task, weft_fn *waits)
         served = 0;
         for (long i = 0; i < 10; i++) {
                 task[i] = spawn(pool, waits, (void *)i);
-                while (parked(pool) - before <= (uint64_t)i)
-                        weft_sleep_until(weft_now() + MS / 10);
+                until_parked(pool, before + (uint64_t)i + 1);
         }
 }
 
