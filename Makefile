@@ -452,12 +452,14 @@ check-model:  ## the concurrency core under a model checker
 
 # The bounds are those of the models' own; beyond them at random, from a seed of its own each time.
 check-model-long:  ## random executions of each model, RANDOM=100000; and the larger protocols
+	@tests/run/numbers RANDOM='$(RANDOM)' SEED='$(SEED)'
 	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_model) $(DEPS_promela)'
 	@+$(submake) VARIANT=model JEMALLOC=0 CC=gcc models \
-	    MODEL_ARGS="--random $(RANDOM) --seed $${SEED:-$$(date +%s)}"
+	    MODEL_ARGS="--random $(RANDOM) --seed $(or $(SEED),$$(date +%s))"
 	tests/model/promela/run --long
 
 check-weaken:  ## each memory order of the library weakened alone: a model must fail (long)
+	@$(if $(FILES),ls $(FILES) >/dev/null)
 	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_model)'
 	@+$(submake) VARIANT=model JEMALLOC=0 CC=gcc weaken
 
@@ -479,6 +481,7 @@ models: $(MODELS)
 	    tests/model/run $(B)/log $(MODELS)
 
 check-faults:  ## what may fail made to fail; FAULTS=all: more of it, and under the unit tests
+	@$(if $(filter-out quick all,$(FAULTS)),echo "FAULTS is quick or all: '$(FAULTS)'" >&2; exit 2)
 	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_faults)'
 	@+$(submake) VARIANT=faults JEMALLOC=0 faults
 
@@ -488,6 +491,8 @@ faults: $(B)/scenes $(B)/database $(B)/faults-selftest $(FAULTS_UNIT)
 
 MATRIX :=# rows of tests/run/matrix; none: all
 check-matrix:  ## the tests under the knobs of context/knobs.h; MATRIX='row...' SEED=N
+	@tests/run/numbers SEED='$(SEED)'
+	@tests/run/matrix $(B)/log '$(MATRIX)' '$(SEED)'
 	@+$(submake) deps DEPS='$(DEPS_build)'
 	@+$(submake) VARIANT=matrix JEMALLOC=0 matrix
 
@@ -527,11 +532,13 @@ suite: unit-programs $(STRESS) $(FUZZ)
 	    $(filter-out $(SKIP:%=$(B)/%),$(SELFTEST) $(UNIT) $(STRESS) $(FUZZ))
 
 stress:  ## the stress tests for SECONDS=60 in all, most of it soak; SEED=N
+	@tests/run/numbers SECONDS='$(SECONDS)' SEED='$(SEED)'
 	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_stress)'
 	@+$(submake) $(STRESS)
 	@tests/run/stress $(SECONDS) '$(SEED)' $(STRESS)
 
 fuzz:  ## the parsers of what comes in under libFuzzer, for SECONDS=60 in all
+	@tests/run/numbers SECONDS='$(SECONDS)'
 	@+$(submake) deps DEPS='$(DEPS_build) $(DEPS_fuzz)'
 	@+$(submake) VARIANT=libfuzzer JEMALLOC=0 $(compiler_libfuzzer) fuzzers
 

@@ -308,6 +308,18 @@ static char *option_value(int argc, char **argv, int *i)
         return argv[++*i];
 }
 
+static unsigned long option_number(int argc, char **argv, int *i)
+{
+        char *end;
+        const char *text = option_value(argc, argv, i);
+        unsigned long n = strtoul(text, &end, 10);
+        if (end == text || *end) {
+                fprintf(stderr, "%s %s: this is no number\n", argv[*i - 1], text);
+                exit(2);
+        }
+        return n;
+}
+
 static void read_option(int argc, char **argv, int *i)
 {
         const char *name = argv[*i];
@@ -324,17 +336,17 @@ static void read_option(int argc, char **argv, int *i)
         else if (!strcmp(name, "--weaken"))
                 option.weaken = option_value(argc, argv, i);
         else if (!strcmp(name, "--random"))
-                option.random = strtoul(option_value(argc, argv, i), NULL, 10);
+                option.random = option_number(argc, argv, i);
         else if (!strcmp(name, "--seed"))
-                option.seed = strtoul(option_value(argc, argv, i), NULL, 10);
+                option.seed = option_number(argc, argv, i);
         else if (!strcmp(name, "--limit"))
-                option.limit = strtoul(option_value(argc, argv, i), NULL, 10);
+                option.limit = option_number(argc, argv, i);
         else if (!strcmp(name, "--preemptions"))
-                option.preemptions = (int)strtol(option_value(argc, argv, i), NULL, 10);
+                option.preemptions = (int)option_number(argc, argv, i);
         else if (!strcmp(name, "--stale"))
-                option.stale = (int)strtol(option_value(argc, argv, i), NULL, 10);
+                option.stale = (int)option_number(argc, argv, i);
         else if (!strcmp(name, "--chances"))
-                option.chances = (int)strtol(option_value(argc, argv, i), NULL, 10);
+                option.chances = (int)option_number(argc, argv, i);
         else {
                 fprintf(stderr, "%s: no such option\n", name);
                 exit(2);
@@ -384,6 +396,10 @@ int main(int argc, char **argv)
                         failed++;
                 if (!ok && option.first)
                         break;
+        }
+        if (!option.list && passed + failed == 0) {
+                fprintf(stderr, "%s: there is no such model\n", argv[i] ? argv[i] : argv[0]);
+                return 2;
         }
         if (!option.list)
                 printf("%llu executions\n%u passed, %u failed, 0 skipped\n", mc->in_all, passed,
