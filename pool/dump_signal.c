@@ -70,12 +70,10 @@ static void *write_dumps(void *unused)
 
 static void on_signal(int signo)
 {
-        int saved = errno;
         (void)signo;
         /* U1 ->; there is no model of signals */
         atomic_fetch_add_explicit(&on.asked, 1, memory_order_release);
-        weft__futex_wake(&on.asked, 1);
-        errno = saved;
+        weft__futex_wake(&on.asked, 1); /* which keeps errno */
 }
 
 /* Under the lock. */

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
 
 #include "context/internal.h"
 #include "pool/snapshot.h"
@@ -846,6 +847,48 @@ Test(dump, its_signal_ends_no_call_of_the_program, .timeout = 120)
         cr_expect_eq(N(r), 0, "%s", strerror(N(r)));
         cr_assert_eq(weft_dump_on_signal(0, -1), 0);
 }
+
+Test(dump, its_thread_takes_no_signals, .timeout = 60)
+{
+        sigset_t set;
+
+        sigemptyset(&set);
+        sigaddset(&set, SIGUSR2);
+        signal(SIGUSR2, on_child);
+        cr_assert_eq(weft_dump_on_signal(SIGUSR1, STDERR_FILENO), 0);
+        cr_assert_eq(pthread_sigmask(SIG_BLOCK, &set, NULL), 0);
+        cr_assert_eq(kill(getpid(), SIGUSR2), 0);
+        usleep(50 * 1000);
+        cr_expect_eq(atomic_load(&children), 0); /* it waits for somebody who takes it */
+        cr_assert_eq(pthread_sigmask(SIG_UNBLOCK, &set, NULL), 0);
+        cr_expect_eq(atomic_load(&children), 1);
+        cr_assert_eq(weft_dump_on_signal(0, -1), 0);
+}
+
+#if !defined(WEFT_VALGRIND) /* which has descriptors of its own, and keeps this to itself */
+
+/* No descriptor is left for a look. */
+Test(dump, at_a_signal_says_that_it_could_not_look, .timeout = 60)
+{
+        skip_copies_in_emulator();
+        struct rlimit before, none;
+        char text[100] = "";
+        int ends[2];
+
+        cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
+        cr_assert_eq(weft_dump_on_signal(SIGUSR1, ends[1]), 0);
+        cr_assert_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+        none = before;
+        none.rlim_cur = 0;
+        cr_assert_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+        raise(SIGUSR1);
+        ssize_t n = read(ends[0], text, sizeof(text) - 1);
+        cr_assert_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+        cr_expect_str_eq(text, "weft: no more could be seen\n", "%zd: %s", n, text);
+        cr_assert_eq(weft_dump_on_signal(0, -1), 0);
+}
+
+#endif
 
 /* More than fits, to a reader who is late, through a pipe that does not block. */
 Test(dump, at_a_signal_it_waits_for_room, .timeout = 120)
