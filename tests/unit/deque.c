@@ -5,6 +5,8 @@
  */
 #include <criterion/criterion.h>
 #include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
@@ -151,3 +153,115 @@ Test(deque, each_is_taken_once)
                 cr_assert_eq(atomic_load(&taken[i]), rounds, "number %d: %d times in %ld rounds", i,
                              atomic_load(&taken[i]), rounds);
 }
+
+#if defined(__x86_64__) && !defined(WEFT_TSAN) && !defined(WEFT_VALGRIND)
+
+/* The trap flag has a signal come after each instruction of this thread. */
+static inline __attribute__((always_inline)) void step(bool on)
+{
+        __asm__ volatile("lea -128(%%rsp), %%rsp\n\t"
+                         "pushfq\n\t"
+                         "andq $~0x100, (%%rsp)\n\t"
+                         "orq %0, (%%rsp)\n\t"
+                         "popfq\n\t"
+                         "lea 128(%%rsp), %%rsp" ::"r"((uint64_t)on << 8)
+                         : "memory", "cc");
+}
+
+static _Thread_local volatile int instructions, stops_after;
+static _Thread_local void (*volatile meanwhile)(void);
+static atomic_bool in_the_midst; /* the thief has stopped there */
+static sem_t there, go_on, ended;
+static bool gone_on;
+static struct weft_task *_Atomic stolen;
+
+static void stop_in_the_midst(int signo)
+{
+        (void)signo;
+        if (instructions++ == stops_after)
+                meanwhile();
+}
+
+static void wait_for(sem_t *sem)
+{
+        while (sem_wait(sem) < 0)
+                ;
+}
+
+static void thief_waits(void)
+{
+        atomic_store(&in_the_midst, true);
+        sem_post(&there);
+        wait_for(&go_on);
+}
+
+static void thief_goes_on(void)
+{
+        if (gone_on)
+                return;
+        gone_on = true;
+        sem_post(&go_on);
+        wait_for(&ended);
+}
+
+static void *steal_in_two_parts(void *after)
+{
+        meanwhile = thief_waits;
+        stops_after = (int)(intptr_t)after;
+        step(true);
+        struct weft_task *task = weft__deque_steal(&deque);
+        step(false);
+        atomic_store(&stolen, task);
+        if (!atomic_load(&in_the_midst))
+                sem_post(&there);
+        sem_post(&ended);
+        return NULL;
+}
+
+/* The thief stops after one instruction, and goes on after one of the owner's. Whether both have
+ * come so far: else there are not so many. */
+static bool meet(int thief_stops, int owner_stops, int *ret_to_owner)
+{
+        pthread_t thief;
+        sem_init(&there, 0, 0);
+        sem_init(&go_on, 0, 0);
+        sem_init(&ended, 0, 0);
+        atomic_store(&in_the_midst, false);
+        gone_on = false;
+        cr_assert(weft__deque_push(&deque, T(7)));
+        cr_assert_eq(
+            pthread_create(&thief, NULL, steal_in_two_parts, (void *)(intptr_t)thief_stops), 0);
+        wait_for(&there);
+        instructions = 0;
+        stops_after = owner_stops;
+        meanwhile = thief_goes_on;
+        step(true);
+        struct weft_task *popped = weft__deque_pop(&deque);
+        step(false);
+        bool both = atomic_load(&in_the_midst) && instructions > owner_stops;
+        thief_goes_on();
+        pthread_join(thief, NULL);
+        cr_assert_eq(!popped, !!atomic_load(&stolen), "%d, %d", thief_stops, owner_stops);
+        *ret_to_owner += !!popped;
+        return both;
+}
+
+/* One task, and an owner and a thief who are after it: one of them gets it. */
+Test(deque, a_thief_may_come_between_any_two_instructions_of_a_pop, .timeout = 300)
+{
+        int to_owner = 0, meetings = 0;
+        meanwhile = thief_goes_on;
+        stops_after = -1;
+        signal(SIGTRAP, stop_in_the_midst);
+        step(true);
+        step(false);
+        if (!instructions)
+                cr_skip_test("no signal at the trap flag: this is an emulated processor");
+        for (int i = 0; meet(i, 0, &to_owner); i++)
+                for (int k = 1; meet(i, k, &to_owner); k++)
+                        meetings++;
+        cr_assert(meetings > 50 && to_owner > 0 && to_owner < meetings, "%d of %d", to_owner,
+                  meetings);
+}
+
+#endif
