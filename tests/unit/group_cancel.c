@@ -141,6 +141,33 @@ Test(group_cancel, positive_results_are_no_errors, .timeout = 30)
         finish(pool);
 }
 
+static weft_var counted =
+    WEFT_VAR_INIT("counted", .retain = value_retain, .release = value_release);
+
+Test(group_cancel, a_spawn_that_is_refused_keeps_nothing_of_the_context, .timeout = 30)
+{
+        static struct value value;
+        weft_pool *pool = begin(1);
+        weft_group g;
+        atomic_int dropped = 0, *args = &dropped;
+        int result = 7;
+
+        cr_assert_eq(weft_group_init(&g, pool), 0);
+        cr_assert_eq(weft_group_cancel(&g), 0);
+        cr_assert_eq(weft_set(&counted, &value, NULL), 0);
+        cr_assert_eq(weft_group_spawn(&g, never, NULL), -ECANCELED);
+        cr_assert_eq(weft_group_spawn_into(&g, &result, never, NULL), -ECANCELED);
+        cr_assert_eq(weft_group_spawn_closure(&g, never, &args, sizeof(args), count_drop),
+                     -ECANCELED);
+        cr_assert_eq(weft_set(&counted, NULL, NULL), 0);
+        cr_assert_eq(atomic_load(&value.retained), 1);
+        cr_assert_eq(atomic_load(&value.released), 1);
+        cr_assert_eq(atomic_load(&dropped), 0);
+        cr_assert_eq(result, 7);
+        weft_group_fini(&g);
+        finish(pool);
+}
+
 Test(group_cancel, from_outside_ends_what_has_not_started_and_refuses_more, .timeout = 30)
 {
         weft_pool *pool = begin(1);

@@ -412,12 +412,17 @@ static void wrong_drop(void *args)
 }
 
 /* Each way to submit gives this error, keeps nothing, drops nothing and leaves *ret alone. */
+static weft_var counted =
+    WEFT_VAR_INIT("counted", .retain = value_retain, .release = value_release);
+
 static void all_fail_with(weft_pool *pool, int error)
 {
+        static struct value value;
         weft_task *const untouched = (weft_task *)&wrongly_dropped;
         weft_task *t = untouched;
         char args[64] = "arguments";
 
+        cr_assert_eq(weft_set(&counted, &value, NULL), 0);
         cr_assert_eq(weft_submit(pool, nothing, NULL), error);
         cr_assert_eq(weft_submit_copy(pool, nothing, args, 64), error);
         cr_assert_eq(weft_submit_closure(pool, nothing, args, 8, wrong_drop), error);
@@ -425,6 +430,8 @@ static void all_fail_with(weft_pool *pool, int error)
         cr_assert_eq(weft_spawn(pool, &t, nothing, NULL), error);
         cr_assert_eq(weft_spawn_closure(pool, &t, nothing, args, 8, wrong_drop), error);
         cr_assert_eq(weft_spawn_closure(pool, &t, nothing, args, 64, wrong_drop), error);
+        cr_assert_eq(weft_set(&counted, NULL, NULL), 0);
+        cr_assert(value_gone(&value), "a submit that was refused keeps the context");
         cr_assert_eq(t, untouched);
         cr_assert_eq(atomic_load(&wrongly_dropped), 0);
 }
