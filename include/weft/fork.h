@@ -34,7 +34,9 @@
  *
  * Nor does a task that forks and joins without end starve others: while tasks from outside wait,
  * each worker that has such a task steps aside at every 61st join, or range of a
- * weft_parallel_for(), parked as by weft_yield(), and runs one of them.
+ * weft_parallel_for(), parked as by weft_yield(), and runs one of them. (With WEFT_MIGRATE tasks
+ * that have stepped aside stand in one line with those from outside: where several do nothing but
+ * fork, each of them may have its 61 joins first.)
  *
  * On a thread outside pools a job runs at its join.
  *

@@ -34,9 +34,9 @@ WEFT_API int weft_sleep_until(int64_t deadline);
  * deadline passed first; -ECANCELED: the task has been cancelled; -EBADF: it is no open descriptor,
  * or was closed by weft_close() meanwhile, or closed by other means and the number used for another
  * wait since (a close(2) alone is not noticed: the wait goes on to its deadline); -EINVAL: events
- * is empty or has others; -EMFILE, -ENFILE: no descriptor left for the process's one epoll
- * instance, or none allowed at all; -EAGAIN: no thread left to watch it, or a limit of the
- * kernel's; -ENOMEM. Parks or blocks. Since 0.1. */
+ * is empty or has others, or in a task, only such as a plain file never has; -EMFILE, -ENFILE: no
+ * descriptor left for the process's one epoll instance, or none allowed at all; -EAGAIN: no thread
+ * left to watch it, or a limit of the kernel's; -ENOMEM. Parks or blocks. Since 0.1. */
 WEFT_API int weft_wait_fd(int fd, short events, int64_t deadline);
 
 /* weft_close - close(2) for a descriptor that tasks may be waiting for: they return with -EBADF. 0
