@@ -14,7 +14,7 @@
 #include "soak.h"
 
 struct balance balance;
-atomic_ulong all_tasks, all_refused, all_cancelled;
+atomic_ulong all_tasks, all_refused, all_cancelled, all_dropped;
 
 static pthread_mutex_t sums_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct weft_pool_stats sums;   /* of this round's pools */
@@ -80,6 +80,7 @@ void balance_close(void)
         atomic_fetch_add(&all_tasks, accepted);
         atomic_fetch_add(&all_cancelled, sums.cancelled);
         atomic_fetch_add(&all_refused, atomic_load(&b->refused));
+        atomic_fetch_add(&all_dropped, atomic_load(&b->dropped));
         memset(b, 0, sizeof(*b));
         memset(&sums, 0, sizeof(sums));
 }
@@ -169,7 +170,8 @@ void memory_sample(void)
 
 static void compare_memory(const char *what, size_t warm, size_t end, size_t more)
 {
-        printf("%s: %zu KiB when warm, %zu KiB at the end\n", what, warm >> 10, end >> 10);
+        printf("%s: %zu KiB when warm, %zu KiB at the end, %zu KiB would be too much\n", what,
+               warm >> 10, end >> 10, (warm + more) >> 10);
         fflush(stdout);
         CHECK(end <= warm + more, "memory grows: %s", what);
 }

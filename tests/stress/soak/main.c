@@ -277,6 +277,10 @@ int main(int argc, char **argv)
                isatty(1) ? "\r" : "", atomic_load(&rounds), atomic_load(&operations),
                atomic_load(&all_tasks), atomic_load(&all_cancelled), atomic_load(&all_refused),
                atomic_load(&all_signals));
+        printf(
+            "in balance after each: submitted = run + cancelled, %lu destructors of as many tasks, "
+            "no value left, no wake-up missed\n",
+            atomic_load(&all_dropped));
         memory_check();
         return 0;
 }

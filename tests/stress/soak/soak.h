@@ -147,7 +147,7 @@ void balance_take_default(void);
 /* At the end of a round: the two sides are compared, and all set to zero. */
 void balance_close(void);
 
-extern atomic_ulong all_tasks, all_refused, all_cancelled;
+extern atomic_ulong all_tasks, all_refused, all_cancelled, all_dropped;
 
 /* Memory, sampled when nothing runs. */
 void memory_begin(int64_t nanoseconds);
