@@ -574,6 +574,7 @@ Test(dump, a_long_value_is_cut_before_a_character_not_inside, .timeout = 60)
 Test(dump, names_make_no_lines_and_no_values, .timeout = 60)
 {
         skip_copies_in_emulator();
+        skip_unless_workers(1);
         static weft_var forger = WEFT_VAR_INIT("a=\"1\"}\n#00000001 runs\xff\x1b[2J\xc2\x85é");
         static weft_var nameless = WEFT_VAR_INIT(NULL);
         weft_pool *pool;

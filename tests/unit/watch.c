@@ -119,6 +119,7 @@ Test(watch, names_the_task_that_holds_its_worker_once_each_time, .timeout = 120)
 Test(watch, the_name_of_a_pool_makes_no_line, .timeout = 120)
 {
         skip_copies_in_emulator();
+        skip_unless_workers(1);
         const weft_pool_options o = {.size = sizeof(o), .workers = 1, .name = "a\nweft: b"};
         weft_pool *pool;
         struct plug plug;
