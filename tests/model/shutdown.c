@@ -83,7 +83,7 @@ static int tells_and_waits(void *unused)
         return waits(unused);
 }
 
-MODEL(shutdown_cancels_one_that_begins_to_wait, .preemptions = 1, .stale = 1)
+MODEL(shutdown_cancels_one_that_begins_to_wait, .stale = 1)
 {
         weft_event_init(&event);
         weft_event_init(&told_of);
