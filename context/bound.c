@@ -15,7 +15,7 @@ struct weft_bound {
         weft_context *context;
 };
 
-int weft_bind(weft_bound **ret, weft_fn *fn, void *arg)
+WEFT__TELLS_PLACE int weft_bind(weft_bound **ret, weft_fn *fn, void *arg)
 {
         if (!ret || !fn)
                 return -EINVAL;
@@ -71,8 +71,8 @@ static void *thread_starts(void *arg)
         return s.start(s.arg);
 }
 
-int weft_thread_create(pthread_t *ret_thread, const pthread_attr_t *attr, void *(*start)(void *),
-                       void *arg)
+WEFT__TELLS_PLACE int weft_thread_create(pthread_t *ret_thread, const pthread_attr_t *attr,
+                                         void *(*start)(void *), void *arg)
 {
         if (!ret_thread || !start)
                 return -EINVAL;

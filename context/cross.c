@@ -203,7 +203,7 @@ int weft__cross_from(unsigned border, const void *site, weft_context **ret)
         return weft__context_across(weft__thread.here.context, border, site, ret);
 }
 
-int weft_context_cross(unsigned border, weft_context **ret)
+WEFT__TELLS_PLACE int weft_context_cross(unsigned border, weft_context **ret)
 {
         if (!ret || border >= 1u << WEFT__BORDERS || __builtin_popcount(border) != 1)
                 return -EINVAL;

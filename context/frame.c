@@ -319,7 +319,7 @@ static inline __attribute__((always_inline)) int set(weft_var *var, void *value,
         return 0;
 }
 
-int weft_set(weft_var *var, void *value, weft_token *ret_token)
+WEFT__TELLS_PLACE int weft_set(weft_var *var, void *value, weft_token *ret_token)
 {
         return set(var, value, ret_token, __builtin_return_address(0));
 }
@@ -389,7 +389,7 @@ static inline __attribute__((always_inline)) int reset(weft_var *var, weft_token
         return 0;
 }
 
-int weft_reset(weft_var *var, weft_token *token)
+WEFT__TELLS_PLACE int weft_reset(weft_var *var, weft_token *token)
 {
         return reset(var, token, __builtin_return_address(0));
 }
@@ -416,7 +416,7 @@ void weft_token_drop(weft_token *token)
         weft__cells_release();
 }
 
-struct weft__with weft__with_begin(weft_var *var, void *value)
+WEFT__TELLS_PLACE struct weft__with weft__with_begin(weft_var *var, void *value)
 {
         struct weft__with with = {.var = var, .once = 1};
         if (set(var, value, &with.token, __builtin_return_address(0)) < 0)
@@ -424,7 +424,7 @@ struct weft__with weft__with_begin(weft_var *var, void *value)
         return with;
 }
 
-void weft__with_end(struct weft__with *with)
+WEFT__TELLS_PLACE void weft__with_end(struct weft__with *with)
 {
         if (!with->var)
                 return;
@@ -705,7 +705,8 @@ int weft_context_run(weft_context *context, weft_fn *fn, void *arg, weft_context
 
 /* ---- whole contexts ---- */
 
-int weft_context_with(weft_context *context, weft_var *var, void *value, weft_context **ret)
+WEFT__TELLS_PLACE int weft_context_with(weft_context *context, weft_var *var, void *value,
+                                        weft_context **ret)
 {
         if (!var || !ret)
                 return -EINVAL;

@@ -174,6 +174,10 @@ size_t weft__text_character(const char *text, size_t length);
  * may end with. */
 size_t weft__text_whole(const char *text, size_t length);
 
+/* Of a public function that says where it was called, by its return address: the link must not make
+ * it a part of its caller either. */
+#define WEFT__TELLS_PLACE __attribute__((noinline))
+
 /* End the process by abort(), with a last word on standard error. Where code is misused so that
  * there is nobody to return an error to. */
 #define WEFT__DIE(text) weft__die("" text, sizeof(text) - 1)

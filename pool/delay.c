@@ -212,14 +212,14 @@ static int spawn(weft_pool *pool, weft_task **ret, int64_t when, int64_t period,
         return 0;
 }
 
-int weft_spawn_at(weft_pool *pool, weft_task **ret, int64_t when, unsigned flags, weft_fn *fn,
-                  void *arg)
+WEFT__TELLS_PLACE int weft_spawn_at(weft_pool *pool, weft_task **ret, int64_t when, unsigned flags,
+                                    weft_fn *fn, void *arg)
 {
         return spawn(pool, ret, when, 0, flags, fn, arg, WEFT__CALLED_FROM);
 }
 
-int weft_spawn_every(weft_pool *pool, weft_task **ret, int64_t first, int64_t period,
-                     unsigned flags, weft_fn *fn, void *arg)
+WEFT__TELLS_PLACE int weft_spawn_every(weft_pool *pool, weft_task **ret, int64_t first,
+                                       int64_t period, unsigned flags, weft_fn *fn, void *arg)
 {
         return period > 0 ? spawn(pool, ret, first, period, flags, fn, arg, WEFT__CALLED_FROM)
                           : -EINVAL;

@@ -159,13 +159,14 @@ static int spawn(struct weft__group *group, const struct weft__closure *closure)
         return weft__submit(group->pool, closure, group, NULL);
 }
 
-int weft_group_spawn(weft_group *group, weft_fn *fn, void *arg)
+WEFT__TELLS_PLACE int weft_group_spawn(weft_group *group, weft_fn *fn, void *arg)
 {
         const struct weft__closure closure = {.fn = fn, .arg = arg, .site = WEFT__CALLED_FROM};
         return group ? spawn(inside(group), &closure) : -EINVAL;
 }
 
-int weft_group_spawn_into(weft_group *group, int *ret_result, weft_fn *fn, void *arg)
+WEFT__TELLS_PLACE int weft_group_spawn_into(weft_group *group, int *ret_result, weft_fn *fn,
+                                            void *arg)
 {
         const struct weft__closure closure = {.fn = fn,
                                               .arg = arg,
@@ -175,8 +176,8 @@ int weft_group_spawn_into(weft_group *group, int *ret_result, weft_fn *fn, void 
         return group && ret_result ? spawn(inside(group), &closure) : -EINVAL;
 }
 
-int weft_group_spawn_closure(weft_group *group, weft_fn *fn, const void *args, size_t size,
-                             weft_drop_fn *drop)
+WEFT__TELLS_PLACE int weft_group_spawn_closure(weft_group *group, weft_fn *fn, const void *args,
+                                               size_t size, weft_drop_fn *drop)
 {
         const struct weft__closure closure =
             weft__closure_of_copy(fn, args, size, drop, WEFT__CALLED_FROM);

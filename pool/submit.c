@@ -303,35 +303,35 @@ int weft__submit(weft_pool *pool, const struct weft__closure *closure, struct we
 
 /* ---- the public calls ---- */
 
-int weft_submit(weft_pool *pool, weft_fn *fn, void *arg)
+WEFT__TELLS_PLACE int weft_submit(weft_pool *pool, weft_fn *fn, void *arg)
 {
         const struct weft__closure closure = {.fn = fn, .arg = arg, .site = WEFT__CALLED_FROM};
         return weft__submit(pool, &closure, NULL, NULL);
 }
 
-int weft_submit_copy(weft_pool *pool, weft_fn *fn, const void *args, size_t size)
+WEFT__TELLS_PLACE int weft_submit_copy(weft_pool *pool, weft_fn *fn, const void *args, size_t size)
 {
         const struct weft__closure closure =
             weft__closure_of_copy(fn, args, size, NULL, WEFT__CALLED_FROM);
         return weft__submit(pool, &closure, NULL, NULL);
 }
 
-int weft_submit_closure(weft_pool *pool, weft_fn *fn, const void *args, size_t size,
-                        weft_drop_fn *drop)
+WEFT__TELLS_PLACE int weft_submit_closure(weft_pool *pool, weft_fn *fn, const void *args,
+                                          size_t size, weft_drop_fn *drop)
 {
         const struct weft__closure closure =
             weft__closure_of_copy(fn, args, size, drop, WEFT__CALLED_FROM);
         return weft__submit(pool, &closure, NULL, NULL);
 }
 
-int weft_spawn(weft_pool *pool, weft_task **ret, weft_fn *fn, void *arg)
+WEFT__TELLS_PLACE int weft_spawn(weft_pool *pool, weft_task **ret, weft_fn *fn, void *arg)
 {
         const struct weft__closure closure = {.fn = fn, .arg = arg, .site = WEFT__CALLED_FROM};
         return ret ? weft__submit(pool, &closure, NULL, ret) : -EINVAL;
 }
 
-int weft_spawn_closure(weft_pool *pool, weft_task **ret, weft_fn *fn, const void *args, size_t size,
-                       weft_drop_fn *drop)
+WEFT__TELLS_PLACE int weft_spawn_closure(weft_pool *pool, weft_task **ret, weft_fn *fn,
+                                         const void *args, size_t size, weft_drop_fn *drop)
 {
         const struct weft__closure closure =
             weft__closure_of_copy(fn, args, size, drop, WEFT__CALLED_FROM);

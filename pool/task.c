@@ -366,7 +366,7 @@ int weft__task_await_shielded(weft_task *task)
         return result;
 }
 
-int weft_task_on_done(weft_task *task, weft_fn *fn, void *arg)
+WEFT__TELLS_PLACE int weft_task_on_done(weft_task *task, weft_fn *fn, void *arg)
 {
         if (!task || !fn)
                 return -EINVAL;
