@@ -47,6 +47,7 @@ static int leaves_one_behind(void *unused)
 
 Test(fairness_own, the_oldest_is_started_beside_newer_ones_without_end, .timeout = 60)
 {
+        skip_unless_workers(1);
         weft_pool *pool = begin(1);
         cr_assert_eq(weft_submit(pool, leaves_one_behind, NULL), 0);
         cr_assert(reaches(&marked, 1));

@@ -82,6 +82,7 @@ static int note_order(void *arg)
 
 Test(task_on_done, callbacks_are_started_in_order_on_one_worker, .timeout = 30)
 {
+        skip_unless_workers(1);
         weft_pool *pool = begin(1);
         struct plug plug;
         struct order o = {0};
