@@ -292,6 +292,7 @@ static int starts_three(void *unused)
 
 Test(migrate, tasks_that_yield_take_turns, .timeout = 60)
 {
+        skip_unless_workers(1);
         weft_pool *pool = migrating_pool(1);
         weft_event_init(&line.written);
         cr_assert_eq(weft_submit(pool, starts_three, NULL), 0);

@@ -134,6 +134,7 @@ static int await_a_child(void *arg)
 
 Test(pool_stats, counts_tasks_that_waited, .timeout = 30)
 {
+        skip_unless_workers(1);
         weft_pool *pool = begin(1);
 
         for (int i = 0; i < 5; i++)

@@ -45,6 +45,7 @@ static int take_turns(void *arg)
 
 Test(suspend, two_tasks_that_yield_alternate_on_one_worker, .timeout = 30)
 {
+        skip_unless_workers(1);
         weft_pool *pool = begin(1);
         struct turns turns = {0};
         struct player player[2] = {{&turns, 0}, {&turns, 1}};
