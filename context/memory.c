@@ -66,7 +66,7 @@ void *(weft__alloc_lines)(size_t size)
 void weft__memory_begin(void)
 {
 #if defined(WEFT_JEMALLOC)
-        enum { AMPLE = 64 << 20 }; /* an arena takes 4 MiB; others may take some meanwhile */
+        enum { AMPLE = 192 << 20 }; /* an arena takes 4 MiB; others may take stacks meanwhile */
         void *space =
             mmap(NULL, AMPLE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (space == MAP_FAILED)
