@@ -20,9 +20,6 @@
  */
 #include "hooks.h"
 
-#include <errno.h>
-#include <pthread.h>
-
 #include "map.h"
 #include "thread.h"
 #include "var.h"
@@ -116,8 +113,7 @@ static void empty_frame(void)
 static void run(const weft_var *var, void *previous, void *next)
 {
         struct weft__thread *t = &weft__thread;
-        int kept_errno = errno, kept_state;
-        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &kept_state);
+        struct weft__kept kept = weft__keep();
         void *hidden = weft__hook_guard.begin ? weft__hook_guard.begin() : NULL;
         t->hook_runs = true;
         weft__frame own = weft__frame_enter(weft_context_ref(t->here.context));
@@ -127,8 +123,7 @@ static void run(const weft_var *var, void *previous, void *next)
         t->hook_runs = false;
         if (weft__hook_guard.end)
                 weft__hook_guard.end(hidden);
-        pthread_setcancelstate(kept_state, NULL);
-        errno = kept_errno;
+        weft__give_back(kept);
 }
 
 static void *value_of(const weft_var *var, uint32_t key, void *raw)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the floor above may use of contexts: frames to enter, leave and exchange, and the two seams
- * of the house (memory, atomics). Nothing else of context/ is to be included from outside.
+ * What the floor above may use of contexts: frames to enter, leave and exchange, the two seams of
+ * the house (memory, atomics), and what a call keeps for its caller. Nothing else of context/ is to
+ * be included from outside.
  *
  * A frame is moved, never copied: it owns one reference to its context. The one that is current
  * lives in thread-local storage; the others wherever their owner put them aside.
@@ -14,6 +15,7 @@
 #include <weft/context.h>
 
 #include "atomics.h"
+#include "keep.h"
 #include "memory.h"
 
 typedef struct weft__frame {

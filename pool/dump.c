@@ -13,7 +13,6 @@
 #include <weft/explain.h>
 #include <weft/see.h>
 
-#include "keep.h"
 #include "pools.h"
 #include "symbol.h"
 

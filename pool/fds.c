@@ -24,7 +24,6 @@
 #include <weft/suspend.h>
 
 #include "deadline.h"
-#include "keep.h"
 #include "worker.h"
 
 enum { BUCKETS = 1024, EVENTS = 128, ALLOWED = POLLIN | POLLOUT | POLLPRI | POLLRDHUP };

@@ -11,7 +11,6 @@
 
 #include <weft/see.h>
 
-#include "keep.h"
 #include "pools.h"
 #include "text.h"
 #include "worker.h"

@@ -32,7 +32,6 @@
 
 #include "cpu.h"
 #include "futex.h"
-#include "keep.h"
 #include "overflow.h"
 #include "pools.h"
 #include "record.h"

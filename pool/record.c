@@ -13,7 +13,6 @@
 
 #include <weft/suspend.h>
 
-#include "keep.h"
 #include "worker.h"
 
 enum { DEFAULT_ROOM = 16384, MOST_ROOM = 1 << 24 };

@@ -11,7 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "keep.h"
 #include "record.h"
 #include "worker.h"
 

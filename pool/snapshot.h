@@ -35,7 +35,8 @@ typedef void weft__sink_fn(const char *text, size_t length, void *arg);
 
 /* Run look(out, look_arg) in a copy of the process, and give what it writes to sink. Blocks until
  * that has ended, which takes no longer than it has something to say and a few seconds. Any
- * thread; one of the program's is kept from being cancelled meanwhile, and its errno (keep.h).
+ * thread; one of the program's is kept from being cancelled meanwhile, and its errno, by the caller
+ * (context/keep.h).
  *
  * 0; -ETIMEDOUT: it had to be ended; -EFAULT: it has crashed; -ENOMEM: it has given up for want of
  * memory; -EMFILE, -ENFILE, -ENOMEM, -EAGAIN, -EPERM: there is none, as pipe(2) and clone(2) say.

@@ -24,7 +24,6 @@
 
 #include "dump.h"
 #include "futex.h"
-#include "keep.h"
 #include "pools.h"
 
 enum { LOOKS = 4, REPORT_MOST = 256 * 1024, TASKS_MOST = 200 };

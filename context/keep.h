@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a call keeps for its caller, though it reads files, writes to streams, or waits for threads:
- * errno, and that the thread is not cancelled before the call has come to its end. On one thread:
- * nothing in between may park.
+ * What a call keeps for its caller, though it reads files, writes to streams, waits for threads, or
+ * runs the hook of a var: errno, and that the thread is not cancelled before the call has come to
+ * its end. On one thread: nothing in between may park.
  */
-#ifndef WEFT_POOL_KEEP_H
-#define WEFT_POOL_KEEP_H
+#ifndef WEFT_CONTEXT_KEEP_H
+#define WEFT_CONTEXT_KEEP_H
 
 #include <errno.h>
 #include <pthread.h>
