@@ -216,23 +216,14 @@ static void in_destructor(void)
         finish(pool);
 }
 
-static void in_hooks(void (*on_start)(unsigned, void *), void (*on_stop)(unsigned, void *))
-{
-        weft_pool_options o = {
-            .size = sizeof(o), .workers = 1, .on_start = on_start, .on_stop = on_stop};
-        weft_pool *pool;
-        cr_assert_eq(weft_pool_create(&pool, &o), 0);
-        finish(pool);
-}
-
 static void in_start(void)
 {
-        in_hooks(forks_as_hook, NULL);
+        run_hooks(forks_as_hook, NULL);
 }
 
 static void in_stop(void)
 {
-        in_hooks(NULL, forks_as_hook);
+        run_hooks(NULL, forks_as_hook);
 }
 
 /* The hook of a var, as a task begins, parks and goes on. */

@@ -284,23 +284,14 @@ static void in_callback_of_one_that_is_cancelled(void)
         finish(pool);
 }
 
-static void in_hook(void (*on_start)(unsigned, void *), void (*on_stop)(unsigned, void *))
-{
-        weft_pool_options o = {
-            .size = sizeof(o), .workers = 1, .on_start = on_start, .on_stop = on_stop};
-        weft_pool *pool;
-        cr_assert_eq(weft_pool_create(&pool, &o), 0);
-        finish(pool);
-}
-
 static void in_on_start(void)
 {
-        in_hook(as_hook, NULL);
+        run_hooks(as_hook, NULL);
 }
 
 static void in_on_stop(void)
 {
-        in_hook(NULL, as_hook);
+        run_hooks(NULL, as_hook);
 }
 
 static int leaves_bound(void *unused)

@@ -14,18 +14,6 @@
 
 static weft_var plain = WEFT_VAR_INIT("plain");
 
-/* The dump as a string, to be freed. */
-static char *dumped(void)
-{
-        char *text = NULL;
-        size_t length = 0;
-        FILE *to = open_memstream(&text, &length);
-        int r = weft_dump(to);
-        fclose(to);
-        cr_assert_eq(r, 0, "weft_dump: %s", weft_strerror(r));
-        return text;
-}
-
 /* The line on which `what` is, with a NUL at its end; NULL: there is none. A copy, to be freed. */
 static char *line_of(const char *text, const char *what)
 {

@@ -3,7 +3,7 @@
  * The copy of the process in which a dump looks around, held up there by a format function: it
  * keeps no descriptor open, runs no handler of the program's, and goes with the process.
  */
-#include "pool_help.h"
+#include "see_help.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -12,12 +12,6 @@
 
 #include "context/internal.h"
 #include "pool/snapshot.h"
-
-#define skip_copies()                                                                              \
-        do {                                                                                       \
-                if (IN_EMULATOR)                                                                   \
-                        cr_skip_test("the emulator makes no copies");                              \
-        } while (0)
 
 /* ---- a dump that is held up ---- */
 
@@ -115,7 +109,7 @@ static void keep_text(const char *text, size_t length, void *to)
 
 Test(dump_copy, a_crash_ends_the_innermost_step_that_is_under_way_or_else_the_copy, .timeout = 60)
 {
-        skip_copies();
+        skip_copies_in_emulator();
         char said[100] = "";
         cr_expect_eq(weft__snapshot(says_and_goes_on, NULL, keep_text, said), 0);
         cr_expect_str_eq(said, "outer");
@@ -127,7 +121,7 @@ Test(dump_copy, a_crash_ends_the_innermost_step_that_is_under_way_or_else_the_co
 /* Those that are below its own pipe, and those above. */
 Test(dump_copy, a_connection_that_is_closed_meanwhile_is_closed, .timeout = 60)
 {
-        skip_copies();
+        skip_copies_in_emulator();
         struct plug plug;
         int low[2], high[2];
         pthread_t dump;
@@ -152,7 +146,7 @@ Test(dump_copy, a_connection_that_is_closed_meanwhile_is_closed, .timeout = 60)
 
 Test(dump_copy, the_dump_itself_leaves_no_descriptor, .timeout = 60)
 {
-        skip_copies();
+        skip_copies_in_emulator();
         struct plug plug;
         pthread_t dump;
         char *text = NULL;
@@ -202,7 +196,7 @@ static int signals_its_group(void *unused)
 
 Test(dump_copy, a_signal_to_the_whole_group_is_handled_once, .timeout = 60)
 {
-        skip_copies();
+        skip_copies_in_emulator();
         make_stage();
         cr_assert_eq(in_child(signals_its_group, NULL), 0);
 }
@@ -222,7 +216,7 @@ static void dumps_for_ever(int error)
 /* It has standard error still, and nobody else has. */
 Test(dump_copy, it_ends_with_the_process, .timeout = 60)
 {
-        skip_copies();
+        skip_copies_in_emulator();
         int ends[2];
         char byte;
 

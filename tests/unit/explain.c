@@ -4,7 +4,8 @@
  * about. A place is looked for as the function of this file that it is in, by address, since that
  * is what a program that is not linked with -rdynamic has; or by file and line (WEFT_LINES).
  */
-#include "pool_help.h"
+#include "memory_help.h"
+#include "see_help.h"
 
 #include <dlfcn.h>
 #include <sys/mman.h>
@@ -12,8 +13,6 @@
 #include <weft/carry.h>
 #include <weft/fork.h>
 #include <weft/timer.h>
-
-#include "context/memory.h"
 
 /* Before the library looks, where it is linked statically. */
 __attribute__((constructor(101))) static void ask_for_nothing(void)
@@ -243,18 +242,13 @@ Test(explain, where_a_task_was_submitted_and_which_border_dropped_it)
 
 Test(explain, a_dump_tells_where_tasks_were_submitted)
 {
-        if (IN_EMULATOR)
-                cr_skip_test("no copy of the process there");
+        skip_copies_in_emulator();
         skip_unless_recorded();
         weft_pool *pool = begin(1);
         struct plug plug;
-        char *text = NULL;
-        size_t size = 0;
-        FILE *file = open_memstream(&text, &size);
         cr_assert_eq(sets(V(7)), 0);
         plug_in(&plug, pool, 1);
-        cr_assert_eq(weft_dump(file), 0);
-        fclose(file);
+        char *text = dumped();
         plug_out(&plug);
         finish(pool);
         cr_assert(strstr(text, "submitted at ") && strstr(text, "var=\"number 7\""), "%s", text);
@@ -478,37 +472,19 @@ Test(explain, nothing_of_it_leaves_the_process)
 
 /* ---- without memory ---- */
 
-static int allowed;
-
-static int fails_after_some(size_t size)
-{
-        (void)size;
-        return allowed-- <= 0;
-}
-
 static int set_with(int allocations, weft_var *of)
 {
-        allowed = allocations;
-        weft__alloc_fails = fails_after_some;
+        leave_allocations(allocations);
         int r = weft_set(of, V(1), NULL);
-        weft__alloc_fails = NULL;
-        return r;
-}
-
-static int cross_with(int allocations, weft_context **ret)
-{
-        allowed = allocations;
-        weft__alloc_fails = fails_after_some;
-        int r = weft_context_cross(WEFT_BORDER_TASK, ret);
-        weft__alloc_fails = NULL;
+        leave_memory();
         return r;
 }
 
 Test(explain, C8_recording_that_finds_no_memory_is_not_begun)
 {
-        weft__alloc_fails = fails_after_some;
+        leave_allocations(0);
         int r = weft_explain_record(true);
-        weft__alloc_fails = NULL;
+        leave_memory();
         if (r == -EOPNOTSUPP)
                 cr_skip_test("built without");
         cr_assert_eq(r, -ENOMEM);
@@ -549,7 +525,7 @@ Test(explain, C8_a_task_whose_place_finds_no_memory_is_not_handed_over)
                 cr_assert_eq(weft_set(&many[i], V(i + 1), NULL), 0);
         }
         skip_unless_recorded();
-        for (int n = 0; (r = cross_with(n, &across)) < 0; n++, refused++) {
+        for (int n = 0; (r = cross_with(n, WEFT_BORDER_TASK, &across)) < 0; n++, refused++) {
                 cr_assert_eq(r, -ENOMEM);
                 cr_assert_null(across);
                 cr_assert_eq(weft_get(&many[VARS - 1]), V(VARS));

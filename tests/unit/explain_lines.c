@@ -6,7 +6,7 @@
  */
 #define WEFT_LINES 1
 
-#include "pool_help.h"
+#include "see_help.h"
 
 static weft_var var = WEFT_VAR_INIT("var");
 
@@ -115,19 +115,15 @@ Test(explain_lines, what_a_call_runs_is_not_said_to_be_at_its_line)
 
 Test(explain_lines, a_dump_has_them_too)
 {
-        if (IN_EMULATOR)
-                cr_skip_test("no copy of the process there");
+        skip_copies_in_emulator();
         skip_unless_recorded();
         weft_pool *pool = begin(1);
         struct plug plug;
-        char *text = NULL, has[300];
-        size_t size = 0;
-        FILE *file = open_memstream(&text, &size);
+        char has[300];
         plug_in(&plug, pool, 1);
         submit_line = __LINE__ + 1;
         cr_assert_eq(weft_submit(pool, nothing, NULL), 0);
-        cr_assert_eq(weft_dump(file), 0);
-        fclose(file);
+        char *text = dumped();
         plug_out(&plug);
         finish(pool);
         snprintf(has, sizeof(has), ", submitted in %s:%d\n", __FILE__, submit_line);

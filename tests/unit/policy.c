@@ -3,13 +3,11 @@
  * C12: policies for borders. A var that is dropped at one, one that is handed on there, and one
  * without a policy beside them, taken across each border by each of its functions.
  */
-#include "pool_help.h"
+#include "memory_help.h"
 
 #include <weft/carry.h>
 #include <weft/fork.h>
 #include <weft/timer.h>
-
-#include "context/memory.h"
 
 /* ---- vars ---- */
 
@@ -422,24 +420,6 @@ Test(policy, C12_what_hand_on_refuses_is_not_handed_over)
         finish(pool);
 }
 
-static int allowed;
-
-static int fails_after_some(size_t size)
-{
-        (void)size;
-        return allowed-- <= 0;
-}
-
-/* Cross while there is memory so often and no more. */
-static int cross_with(int allocations, weft_context **ret)
-{
-        allowed = allocations;
-        weft__alloc_fails = fails_after_some;
-        int r = weft_context_cross(WEFT_BORDER_FOREIGN, ret);
-        weft__alloc_fails = NULL;
-        return r;
-}
-
 /* As with all that needs memory: an error, and nothing changed; above all, nothing of what was to
  * be dropped crosses. */
 enum { ENOUGH = 1000 }; /* allocations of one crossing */
@@ -456,7 +436,7 @@ Test(policy, C8_C12_without_memory_nothing_crosses)
         bind_all();
         cr_assert_eq(weft_set(&kept, &kept_value[0], NULL), 0);
         for (int n = 0;; n++, refused++) {
-                r = cross_with(n, &across);
+                r = cross_with(n, WEFT_BORDER_FOREIGN, &across);
                 if (r == 0)
                         break;
                 cr_assert_lt(n, ENOUGH);
@@ -483,7 +463,7 @@ Test(policy, C8_C12_what_was_handed_on_already_is_given_back_without_memory)
                                : weft_set(&kept, &kept_value[0], NULL),
                              0);
                 for (int n = 0;; n++, refused++) {
-                        r = cross_with(n, &across);
+                        r = cross_with(n, WEFT_BORDER_FOREIGN, &across);
                         if (r == 0)
                                 break;
                         cr_assert_lt(n, ENOUGH);

@@ -180,6 +180,16 @@ static inline weft_pool *begin(unsigned workers)
                 assert_checks();                                                                   \
         } while (0)
 
+/* Have a pool's only worker run these as it starts and as it stops. */
+static inline void run_hooks(void (*on_start)(unsigned, void *), void (*on_stop)(unsigned, void *))
+{
+        weft_pool_options o = {
+            .size = sizeof(o), .workers = 1, .on_start = on_start, .on_stop = on_stop};
+        weft_pool *pool;
+        cr_assert_eq(weft_pool_create(&pool, &o), 0);
+        finish(pool);
+}
+
 /* Keeps workers of a pool busy, each in a task that blocks its thread, so that what is submitted
  * behind it stays queued. */
 struct plug {
